@@ -1,0 +1,100 @@
+"""The frozen snapshot that every analysis reads: one window, one baseline, all signals as matrices.
+
+`build_world` (in `analytics.world_build`) makes it from a store; everything downstream is a pure function of it.
+A matrix is (things, slots) float32 with NaN for missing. Slots are the baseline's, then the window's, each
+`step_ns` long, by time; the two need not touch.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import numpy as np
+import pandas as pd
+
+from causeway.window import Window
+
+
+@dataclass(frozen=True, slots=True)
+class Timeline:
+    """The slots of all matrices. times_ns: (t,) slot starts, ascending; in_window: (t,) bool, else baseline."""
+
+    times_ns: np.ndarray
+    in_window: np.ndarray
+    step_ns: int
+
+    def __len__(self) -> int:
+        return len(self.times_ns)
+
+
+@dataclass(frozen=True, slots=True)
+class CallSeries:
+    """Requests of some things over time; `keys[i]` names row i of each matrix, the index columns are in its names.
+
+    calls, errors: counts, 0 where nothing came. latency_ms_*: NaN where nothing came.
+    self_ms: mean own time per call (operations only); gap_ms: mean network gap (edges only); else None.
+    """
+
+    keys: pd.MultiIndex
+    calls: np.ndarray
+    errors: np.ndarray
+    latency_ms_mean: np.ndarray
+    latency_ms_p50: np.ndarray
+    latency_ms_p99: np.ndarray
+    self_ms: np.ndarray | None = None
+    gap_ms: np.ndarray | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class MetricSeries:
+    """Resource and other metrics. meta: one row per row of `values`: series_id, service, instance, name, unit, type.
+
+    Monotonic cumulative sums are already rates per second; deltas too. values: (n, t).
+    """
+
+    meta: pd.DataFrame
+    values: np.ndarray
+
+
+@dataclass(frozen=True, slots=True)
+class LogSeries:
+    """Log lines by (service, template). meta: service, template_id, template (text), severity, severity_number.
+
+    counts: (n, t), 0 where no line came.
+    """
+
+    meta: pd.DataFrame
+    counts: np.ndarray
+
+
+@dataclass(frozen=True, slots=True)
+class World:
+    """Everything known about one window and its baseline. Nothing in it may be changed.
+
+    nodes: by id: type (records.NODE_TYPES), calls, errors, latency_ms_p50/p95/p99 over the window.
+    edges: caller, caller_type, callee, callee_type, kind, protocol, calls, errors, error_ratio, latency_ms_p50/p95/p99,
+      in the window; `edges_baseline` the same over the baseline.
+    services: CallSeries keyed (service); inbound requests. operations: keyed (service, operation, kind).
+    entries: keyed (service, operation): requests that nobody inside calls. edge_series: keyed (caller, callee).
+    instances: keyed (service, instance, version). events: records.EVENTS as pandas, by time.
+    coverage: service, spans, roots, linked, orphans, skewed in the window.
+    seen: signal -> rows in (baseline, window), so that "no data" can be told from "all quiet".
+    """
+
+    window: Window
+    baseline: Window
+    timeline: Timeline
+    nodes: pd.DataFrame
+    edges: pd.DataFrame
+    edges_baseline: pd.DataFrame
+    services: CallSeries
+    entries: CallSeries
+    operations: CallSeries
+    edge_series: CallSeries
+    instances: CallSeries
+    metrics: MetricSeries
+    logs: LogSeries
+    events: pd.DataFrame
+    coverage: pd.DataFrame
+    seen: Mapping[str, tuple[int, int]]

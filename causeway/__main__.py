@@ -1,0 +1,5 @@
+"""`python -m causeway`, as the supervisor starts its children."""
+
+from causeway.cli import main
+
+main()
