@@ -1,0 +1,1 @@
+"""The tests. They mirror the tree of the packages."""
