@@ -42,8 +42,8 @@ servers: ## install the real servers that some tests need (apt, as root; starts 
 lock: $(PACKAGE) ## resolve the dependencies again into requirements.lock
 	@$(BIN)/uv pip compile pyproject.toml --all-extras --group dev --universal --python-version 3.11 \
 	  --generate-hashes --no-emit-index-url --no-emit-find-links --no-header -q -o requirements.lock
-	@$(BIN)/uv pip compile .ci/uv.in --universal --python-version 3.11 \
-	  --generate-hashes --no-emit-index-url --no-emit-find-links --no-header -q -o .ci/uv.lock
+	@$(BIN)/uv pip compile .ci/tools.in --universal --python-version 3.11 \
+	  --generate-hashes --no-emit-index-url --no-emit-find-links --no-header -q -o .ci/tools.lock
 
 wheel: $(PACKAGE) ## build the wheel into dist/
 	@rm -rf dist
@@ -53,7 +53,7 @@ clean: ## remove what was built here, but no data
 	@rm -rf .venv .cache dist build .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
 	@find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
-$(DEPENDENCIES): requirements.lock .ci/uv.lock
+$(DEPENDENCIES): requirements.lock .ci/tools.lock
 	@.ci/setup venv
 	@touch $@
 
