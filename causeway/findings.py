@@ -36,7 +36,7 @@ class Message:
     """A sentence by catalogue id (`domain.name`) and the values of its placeholders."""
 
     id: str
-    values: Mapping[str, MessageValue] = field(default=_NOTHING)
+    values: Mapping[str, MessageValue] = field(default_factory=lambda: _NOTHING)
 
 
 @dataclass(frozen=True, slots=True)

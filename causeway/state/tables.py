@@ -1,0 +1,90 @@
+"""The tables of the state. Bodies are JSON as `causeway.wire` writes it; times are Unix ns."""
+
+from __future__ import annotations
+
+import sqlalchemy as sa
+
+VERSION = 1
+
+metadata = sa.MetaData()
+_BIG = sa.BigInteger()
+# SQLite counts up by itself only in a column of exactly type INTEGER.
+_ID = sa.BigInteger().with_variant(sa.Integer(), "sqlite")
+
+
+def _identity() -> sa.Column[int]:
+    return sa.Column("id", _ID, primary_key=True, autoincrement=True)
+
+
+settings = sa.Table(
+    "settings",
+    metadata,
+    sa.Column("name", sa.Text, primary_key=True),
+    sa.Column("value", sa.Text, nullable=False),
+)
+
+incidents = sa.Table(
+    "incidents",
+    metadata,
+    _identity(),
+    sa.Column("entity", sa.Text, nullable=False),
+    sa.Column("verdict", sa.Text, nullable=False),
+    sa.Column("opened_ns", _BIG, nullable=False),
+    sa.Column("updated_ns", _BIG, nullable=False, index=True),
+    sa.Column("resolved_ns", _BIG, index=True),
+    sa.Column("body", sa.Text, nullable=False),
+    sqlite_autoincrement=True,
+)
+
+patrol_runs = sa.Table(
+    "patrol_runs",
+    metadata,
+    _identity(),
+    sa.Column("schedule", sa.Text, index=True),
+    sa.Column("generated_ns", _BIG, nullable=False, index=True),
+    sa.Column("score", sa.Double),
+    sa.Column("verdict", sa.Text, nullable=False),
+    sa.Column("counts", sa.Text, nullable=False),
+    sa.Column("files", sa.Text, nullable=False),
+    sa.Column("report", sa.Text, nullable=False),
+    sqlite_autoincrement=True,
+)
+
+schedules = sa.Table(
+    "schedules",
+    metadata,
+    sa.Column("name", sa.Text, primary_key=True),
+    sa.Column("last_ns", _BIG, nullable=False),
+)
+
+outbox = sa.Table(
+    "outbox",
+    metadata,
+    _identity(),
+    sa.Column("forwarder", sa.Text, nullable=False),
+    sa.Column("key", sa.Text, nullable=False),
+    sa.Column("topic", sa.Text, nullable=False),
+    sa.Column("payload", sa.Text, nullable=False),
+    sa.Column("delivery", sa.Text, nullable=False),
+    sa.Column("attempts", sa.Integer, nullable=False, default=0),
+    sa.Column("deliveries", sa.Integer, nullable=False, default=0),
+    sa.Column("created_ns", _BIG, nullable=False),
+    sa.Column("due_ns", _BIG, nullable=False),
+    sa.Column("updated_ns", _BIG, nullable=False),
+    sa.Column("error", sa.Text),
+    sa.UniqueConstraint("forwarder", "key"),
+    sa.Index("outbox_due", "delivery", "due_ns"),
+    sqlite_autoincrement=True,
+)
+
+silences = sa.Table(
+    "silences",
+    metadata,
+    _identity(),
+    sa.Column("entity", sa.Text, nullable=False),
+    sa.Column("starts_ns", _BIG, nullable=False),
+    sa.Column("ends_ns", _BIG, nullable=False),
+    sa.Column("comment", sa.Text, nullable=False),
+    sa.Column("author", sa.Text, nullable=False),
+    sqlite_autoincrement=True,
+)
