@@ -1,0 +1,1 @@
+"""Recorded telemetry, sent again through the real intake."""
