@@ -57,8 +57,8 @@ class _Numbers(string.Formatter):
 def quantity(value: float | None, unit: str = "") -> str:
     """A number as people read it: three significant digits, a fitting scale, its unit, − for minus.
 
-    Units: `ratio` or `%` (value is a ratio), `ms` (1,500 → 1.5 s), `s`, `B` (1024s), `/s`, `/min`, "" (1.2 k).
-    Missing (None, NaN) is `–`.
+    Units: `ratio` or `%` (value is a ratio), `ms` (1,500 → 1.5 s), `s`, `B` (1024s), `/s`, `/min`,
+    "" (1.2 k). Missing (None, NaN) is `–`.
     """
     if value is None or math.isnan(value):
         return MISSING
@@ -80,8 +80,16 @@ def _scale(value: float, unit: str) -> tuple[float, str]:
 
 def _duration(millis: float) -> tuple[float, str]:
     size = abs(millis)
-    for limit, factor, name in ((1.0, 1e3, "µs"), (1e3, 1.0, "ms"), (120e3, 1e-3, "s"), (7200e3, 1 / 60e3, "min")):
-        if size < limit and not (name == "µs" and size == 0):
+    if size == 0:
+        return 0.0, "ms"
+    # Scales change where the rounded number would, or 999.9 ms would read "1000 ms".
+    for limit, factor, name in (
+        (1000, 1e3, "µs"),
+        (1000, 1.0, "ms"),
+        (120, 1e-3, "s"),
+        (120, 1 / 60e3, "min"),
+    ):
+        if round(size * factor) < limit:
             return millis * factor, name
     if size < 172_800e3:
         return millis / 3_600e3, "h"
@@ -90,7 +98,7 @@ def _duration(millis: float) -> tuple[float, str]:
 
 def _stepped(value: float, base: float, names: tuple[str, ...], unit: str) -> tuple[float, str]:
     step = 0
-    while abs(value) >= base and step < len(names) - 1:
+    while round(abs(value)) >= base and step < len(names) - 1:
         value, step = value / base, step + 1
     if unit.startswith("/") or not unit:
         return value, names[step] + unit
