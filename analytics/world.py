@@ -1,7 +1,7 @@
 """The frozen snapshot that every analysis reads: one window, one baseline, all signals as matrices.
 
-`build_world` (in `analytics.world_build`) makes it from a store; everything downstream is a pure function of it.
-A matrix is (things, slots) float32 with NaN for missing. Slots are the baseline's, then the window's, each
+`build_world` (in `analytics.world_build`) makes it from a store; everything downstream is a pure function of
+it. A matrix is (things, slots) float32 with NaN for missing. Slots are the baseline's, then the window's, each
 `step_ns` long, by time; the two need not touch.
 """
 
@@ -18,7 +18,7 @@ from causeway.window import Window
 
 @dataclass(frozen=True, slots=True)
 class Timeline:
-    """The slots of all matrices. times_ns: (t,) slot starts, ascending; in_window: (t,) bool, else baseline."""
+    """The slots of all matrices. times_ns: (t,) slot starts, ascending; in_window: (t,) bool, not baseline."""
 
     times_ns: np.ndarray
     in_window: np.ndarray
@@ -30,7 +30,7 @@ class Timeline:
 
 @dataclass(frozen=True, slots=True)
 class CallSeries:
-    """Requests of some things over time; `keys[i]` names row i of each matrix, the index columns are in its names.
+    """Requests of some things over time; `keys[i]` names row i of each matrix, `keys.names` its columns.
 
     calls, errors: counts, 0 where nothing came. latency_ms_*: NaN where nothing came.
     self_ms: mean own time per call (operations only); gap_ms: mean network gap (edges only); else None.
@@ -48,9 +48,11 @@ class CallSeries:
 
 @dataclass(frozen=True, slots=True)
 class MetricSeries:
-    """Resource and other metrics. meta: one row per row of `values`: series_id, service, instance, name, unit, type.
+    """Resource and other metrics, by (service, instance, name, attributes). values: (n, t).
 
-    Monotonic cumulative sums are already rates per second; deltas too. values: (n, t).
+    meta: one row per row of `values`: series_id, service, instance, name, unit, type, attributes (`k=v, k=v`).
+    Monotonic sums and deltas are rates per second and their unit says so (`By/s`). A histogram has two rows:
+    `NAME.rate` (points per second) and `NAME.mean`. A value holds for 1.5 of its own intervals, at most 90 s.
     """
 
     meta: pd.DataFrame
@@ -59,9 +61,9 @@ class MetricSeries:
 
 @dataclass(frozen=True, slots=True)
 class LogSeries:
-    """Log lines by (service, template). meta: service, template_id, template (text), severity, severity_number.
+    """Log lines by (service, template_id). counts: (n, t), 0 where no line came, NaN where none was read (a cap).
 
-    counts: (n, t), 0 where no line came.
+    meta: service, template_id, template (text), severity and severity_number (the worst seen of that template).
     """
 
     meta: pd.DataFrame
@@ -72,14 +74,18 @@ class LogSeries:
 class World:
     """Everything known about one window and its baseline. Nothing in it may be changed.
 
-    nodes: by id: type (records.NODE_TYPES), calls, errors, latency_ms_p50/p95/p99 over the window.
-    edges: caller, caller_type, callee, callee_type, kind, protocol, calls, errors, error_ratio, latency_ms_p50/p95/p99,
-      in the window; `edges_baseline` the same over the baseline.
-    services: CallSeries keyed (service); inbound requests. operations: keyed (service, operation, kind).
+    nodes: indexed by id: type (records.NODE_TYPES), calls, errors, error_ratio, latency_ms_mean/p50/p95/p99 of
+      inbound requests in the window. Every service that any signal names is there, with 0 calls if it served none.
+    edges: caller, caller_type, callee, callee_type, kind, protocol, calls, errors, error_ratio,
+      latency_ms_mean/p50/p95/p99, gap_ms_mean, in the window; `edges_baseline` the same over the baseline.
+    services: keyed (service); inbound requests. operations: keyed (service, operation, kind).
     entries: keyed (service, operation): requests that nobody inside calls. edge_series: keyed (caller, callee).
-    instances: keyed (service, instance, version). events: records.EVENTS as pandas, by time.
-    coverage: service, spans, roots, linked, orphans, skewed in the window.
-    seen: signal -> rows in (baseline, window), so that "no data" can be told from "all quiet".
+    instances: keyed (service, instance, version).
+    events: records.EVENTS as pandas, by time, attributes as dict; those that the telemetry itself shows (a new
+      version, an instance gone or new) have the attribute `causeway.derived`.
+    coverage: service, spans, roots, linked, orphans, skewed in the window, spans_baseline.
+    seen: signal (spans, samples, logs, events) -> rows in (baseline, window), so that "no data" can be told from
+      "all quiet". `logs_capped` and `series_left_out` are there only when a cap was reached.
     """
 
     window: Window

@@ -1,0 +1,126 @@
+"""Log lines counted by service and template over the slots."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+import numpy as np
+import pandas as pd
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from analytics.logtemplates.shapes import template_ids
+from analytics.world import LogSeries, Timeline
+from analytics.world_rollups import text_codes
+from causeway.stores.contract import Reader
+from causeway.window import MINUTE_NS, Window
+
+LINES_MAX = 2_000_000
+# Lines are read and forgotten piece by piece, so that memory does not grow with the window.
+PIECE_NS = 10 * MINUTE_NS
+_COLUMNS = ("time_ns", "service", "severity", "severity_number", "body")
+
+
+@dataclass(slots=True)
+class _Counts:
+    """What is kept of the lines read so far: counts by (service, template, slot) and each template's text."""
+
+    frames: list[pd.DataFrame] = field(default_factory=list)
+    texts: dict[int, str] = field(default_factory=dict)
+    lines: int = 0
+    read_from_ns: int | None = None
+
+
+def log_series(
+    store: Reader, reads: tuple[Window, ...], timeline: Timeline, *, lines_max: int = LINES_MAX
+) -> tuple[LogSeries, bool]:
+    """Counts by (service, template_id), and whether the cap was reached.
+
+    Above `lines_max` the newest lines are counted; slots before the oldest of them are NaN, not 0.
+    """
+    counts = _Counts()
+    for piece in _pieces(reads):
+        left = lines_max - counts.lines
+        page = store.logs(piece, columns=_COLUMNS, limit=left, newest_first=True)
+        if page.table.num_rows:
+            _count(counts, page.table, timeline)
+        counts.lines += page.table.num_rows
+        if page.truncated or counts.lines >= lines_max:
+            oldest = pc.min(page.table.column("time_ns")).as_py() if page.table.num_rows else piece.end_ns
+            counts.read_from_ns = oldest if page.truncated else piece.start_ns
+            break
+    capped = counts.read_from_ns is not None and counts.read_from_ns > reads[0].start_ns
+    return _assemble(counts, timeline, capped), capped
+
+
+def _pieces(reads: tuple[Window, ...]) -> list[Window]:
+    """The windows in pieces, newest first."""
+    return [
+        Window(max(window.start_ns, end - PIECE_NS), end)
+        for window in reversed(reads)
+        for end in range(window.end_ns, window.start_ns, -PIECE_NS)
+    ]
+
+
+def _count(counts: _Counts, table: pa.Table, timeline: Timeline) -> None:
+    ids, texts = template_ids(pc.fill_null(table.column("body").cast(pa.string()), ""))
+    services, service = text_codes(table.column("service"))
+    severities, severity = text_codes(table.column("severity"))
+    number = pc.fill_null(table.column("severity_number"), 0).to_numpy()
+    slot = np.searchsorted(timeline.times_ns, table.column("time_ns").to_numpy(), side="right") - 1
+    frame = pd.DataFrame(
+        {
+            "service": service,
+            "template_id": ids,
+            "slot": slot,
+            "severity": severity,
+            "severity_number": number,
+        }
+    )
+    grouped = frame.groupby(["service", "template_id", "slot"], sort=False, as_index=False).agg(
+        lines=("slot", "size"), severity_number=("severity_number", "max"), severity=("severity", "max")
+    )
+    counts.frames.append(
+        grouped.assign(service=services[grouped["service"]], severity=severities[grouped["severity"]])
+    )
+    counts.texts.update({key: text for key, text in texts.items() if key not in counts.texts})
+
+
+def _assemble(counts: _Counts, timeline: Timeline, capped: bool) -> LogSeries:
+    if not counts.frames:
+        return empty_logs(timeline)
+    rows = pd.concat(counts.frames, ignore_index=True).sort_values(
+        ["service", "template_id", "severity_number"], kind="stable"
+    )
+    meta = rows.groupby(["service", "template_id"], as_index=False).last()
+    key = rows.groupby(["service", "template_id"]).ngroup().to_numpy()
+    shape = (len(meta), len(timeline))
+    flat = np.bincount(
+        key * shape[1] + rows["slot"].to_numpy(),
+        weights=rows["lines"].to_numpy(),
+        minlength=shape[0] * shape[1],
+    )
+    matrix = flat.reshape(shape).astype(np.float32)
+    if capped and counts.read_from_ns is not None:
+        matrix[:, timeline.times_ns < counts.read_from_ns] = np.nan
+    return LogSeries(_meta(meta, counts.texts), matrix)
+
+
+def _meta(rows: pd.DataFrame, texts: Mapping[int, str]) -> pd.DataFrame:
+    template = rows["template_id"].map(texts).fillna("").astype(object)
+    return rows.assign(template=template)[
+        ["service", "template_id", "template", "severity", "severity_number"]
+    ]
+
+
+def empty_logs(timeline: Timeline) -> LogSeries:
+    """A LogSeries without rows."""
+    columns = {
+        "service": pd.Series(dtype=object),
+        "template_id": pd.Series(dtype=np.int64),
+        "template": pd.Series(dtype=object),
+        "severity": pd.Series(dtype=object),
+        "severity_number": pd.Series(dtype=np.int64),
+    }
+    return LogSeries(pd.DataFrame(columns), np.zeros((0, len(timeline)), dtype=np.float32))
