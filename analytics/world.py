@@ -1,8 +1,8 @@
 """The frozen snapshot that every analysis reads: one window, one baseline, all signals as matrices.
 
 `build_world` (in `analytics.world_build`) makes it from a store; everything downstream is a pure function of
-it. A matrix is (things, slots) float32 with NaN for missing. Slots are the baseline's, then the window's, each
-`step_ns` long, by time; the two need not touch.
+it. A matrix is (things, slots) float32 with NaN for missing. Slots are the baseline's, then the window's,
+each `step_ns` long, by time; the two need not touch.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from causeway.window import Window
 
 @dataclass(frozen=True, slots=True)
 class Timeline:
-    """The slots of all matrices. times_ns: (t,) slot starts, ascending; in_window: (t,) bool, not baseline."""
+    """The slots of all matrices. times_ns: (t,) their starts, ascending; in_window: (t,) bool."""
 
     times_ns: np.ndarray
     in_window: np.ndarray
@@ -50,9 +50,10 @@ class CallSeries:
 class MetricSeries:
     """Resource and other metrics, by (service, instance, name, attributes). values: (n, t).
 
-    meta: one row per row of `values`: series_id, service, instance, name, unit, type, attributes (`k=v, k=v`).
-    Monotonic sums and deltas are rates per second and their unit says so (`By/s`). A histogram has two rows:
-    `NAME.rate` (points per second) and `NAME.mean`. A value holds for 1.5 of its own intervals, at most 90 s.
+    meta: one row per row of `values`: series_id, service, instance, name, unit, type, attributes (as one
+    text). Monotonic sums and deltas are rates per second and their unit says so (`By/s`). A histogram has two
+    rows: `NAME.rate` (points per second) and `NAME.mean`. A value holds for 1.5 of its own intervals, at most
+    90 s.
     """
 
     meta: pd.DataFrame
@@ -61,9 +62,10 @@ class MetricSeries:
 
 @dataclass(frozen=True, slots=True)
 class LogSeries:
-    """Log lines by (service, template_id). counts: (n, t), 0 where no line came, NaN where none was read (a cap).
+    """Log lines by (service, template_id).
 
-    meta: service, template_id, template (text), severity and severity_number (the worst seen of that template).
+    counts: (n, t), 0 where no line came, NaN where lines were not read because of a cap.
+    meta: service, template_id, template (text), severity and severity_number (the worst seen).
     """
 
     meta: pd.DataFrame
@@ -74,18 +76,20 @@ class LogSeries:
 class World:
     """Everything known about one window and its baseline. Nothing in it may be changed.
 
-    nodes: indexed by id: type (records.NODE_TYPES), calls, errors, error_ratio, latency_ms_mean/p50/p95/p99 of
-      inbound requests in the window. Every service that any signal names is there, with 0 calls if it served none.
+    nodes: indexed by id: type (records.NODE_TYPES), calls, errors, error_ratio and
+      latency_ms_mean/p50/p95/p99 of inbound requests in the window. Every service that any signal names is
+      there, with 0 calls if it served none.
     edges: caller, caller_type, callee, callee_type, kind, protocol, calls, errors, error_ratio,
       latency_ms_mean/p50/p95/p99, gap_ms_mean, in the window; `edges_baseline` the same over the baseline.
-    services: keyed (service); inbound requests. operations: keyed (service, operation, kind).
-    entries: keyed (service, operation): requests that nobody inside calls. edge_series: keyed (caller, callee).
-    instances: keyed (service, instance, version).
-    events: records.EVENTS as pandas, by time, attributes as dict; those that the telemetry itself shows (a new
+    services: keyed (service), inbound requests. operations: keyed (service, operation, kind).
+    entries: keyed (service, operation): requests that nobody inside calls.
+    edge_series: keyed (caller, callee). instances: keyed (service, instance, version).
+    events: records.EVENTS as pandas, by time, attributes as dict. Those that the telemetry itself shows (a
+    new
       version, an instance gone or new) have the attribute `causeway.derived`.
     coverage: service, spans, roots, linked, orphans, skewed in the window, spans_baseline.
-    seen: signal (spans, samples, logs, events) -> rows in (baseline, window), so that "no data" can be told from
-      "all quiet". `logs_capped` and `series_left_out` are there only when a cap was reached.
+    seen: signal (spans, samples, logs, events) -> rows in (baseline, window), so that "no data" can be told
+      from "all quiet". `logs_capped` and `series_left_out` are there only when a cap was reached.
     """
 
     window: Window

@@ -51,11 +51,12 @@ def build_world(
     *,
     log_lines_max: int = world_logs.LINES_MAX,
 ) -> World:
-    """The World of a window and its baseline: by default the hour before, or twice the window if that is more.
+    """The World of a window and its baseline.
 
-    Slots are 10 s up to three hours in all, else minutes (at most 2,000 slots); window and baseline are widened
-    to whole slots. Services without traces are nodes too. Raises ConfigError when the baseline does not begin
-    before the window. Cost: the rollup rows of that time, and one pass over its samples and log lines (the newest
+    The default baseline is the hour before, or twice the window's length where that is more. Slots are 10 s
+    up to three hours in all, else minutes (at most 2,000 slots); window and baseline are widened to whole
+    slots. Services without traces are nodes too. Raises ConfigError when the baseline does not begin before
+    the window. Cost: the rollup rows of that time, and one pass over its samples and log lines (the newest
     `log_lines_max`).
     """
     before = baseline or default_baseline(window)

@@ -83,7 +83,7 @@ def _restarts(keys: pd.MultiIndex, sent: np.ndarray, timeline: Timeline) -> pd.D
 
 
 def _patience(calls: np.ndarray, first: np.ndarray, last: np.ndarray, step_ns: int) -> np.ndarray:
-    """(n,) slots of silence before it means something that an instance is not heard, from how often it spoke."""
+    """(n,) slots of silence that mean something, from how often each instance spoke."""
     active = (calls > 0).sum(axis=1)
     usual_gap = np.maximum(last - first + 1, 1) / np.maximum(active, 1)
     return np.maximum(SILENT_GAPS * usual_gap, SILENT_MIN_NS / step_ns)

@@ -30,7 +30,7 @@ class Points:
 
 @dataclass(frozen=True, slots=True)
 class _Steps:
-    """What each sample tells of the time since the one before: its length, and whether a counter began anew."""
+    """What each sample tells of the time since the one before; `reset`: a counter began anew."""
 
     series: np.ndarray
     time_ns: np.ndarray
@@ -43,10 +43,10 @@ class _Steps:
 def metric_series(
     series: pa.Table, samples: pa.Table, histograms: pa.Table, timeline: Timeline
 ) -> tuple[MetricSeries, int]:
-    """All series with a value in the timeline, by (service, instance, name, attributes); how many were left out.
+    """All series with a value in the timeline, and how many were left out.
 
-    Histograms give two rows: `NAME.rate` (per second) and `NAME.mean`. Above 50,000 series those with most values
-    stay.
+    By (service, instance, name, attributes). Histograms give two rows: `NAME.rate` (per second) and
+    `NAME.mean`. Above 50,000 series those with most values stay.
     """
     meta = series_frame(series)
     scalar, scalar_meta = _scalar_points(meta, samples)

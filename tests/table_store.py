@@ -1,3 +1,4 @@
+# ruff: noqa: ARG002
 """A Reader over tables in memory: enough of the contract to build a World without a store."""
 
 from __future__ import annotations

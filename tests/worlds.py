@@ -8,7 +8,8 @@ The shop (services; databases, queue and external host are virtual nodes):
              -> checkout -> cart, payment -> bank-gateway, orders -> orders-db
              -> orders -> orders-queue ~> shipping -> shipping-db, mailer
 
-Requests are simulated one by one (vectorised) and rolled up as a store would; logs and metrics follow from them.
+Requests are simulated one by one (vectorised) and rolled up as a store would; logs and metrics follow from
+them.
 """
 
 from __future__ import annotations
@@ -124,7 +125,8 @@ def _journeys() -> tuple[Step, ...]:
 
 @dataclass(frozen=True)
 class Shop:
-    """What is simulated. `minutes`: length of baseline and window. `services`: 9 or more; the rest hang on frontend."""
+    """What is simulated. `minutes`: length of baseline and window. `services`: 9 or more; the rest hang on
+    frontend."""
 
     seed: int = 0
     faults: tuple[Fault, ...] = ()
@@ -255,7 +257,8 @@ class _Simulation:
     def _run(
         self, step: Step, times: np.ndarray, present: np.ndarray, caller: Step | None
     ) -> tuple[np.ndarray, np.ndarray]:
-        """Simulates a step of n requests: (n,) ms that the caller waits, (n,) failed; 0 and False where absent."""
+        """Simulates a step of n requests: (n,) ms that the caller waits, (n,) failed; 0 and False where
+        absent."""
         n = len(times)
         present = present & (self.rng.random(n) < (step.share if caller is not None else 1.0))
         instance = self.rng.integers(0, max(self._count(step.entity), 1), n)
