@@ -1,0 +1,423 @@
+"""Reads an embedded store with DuckDB over the live Parquet files, from any process, while another one writes it."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import duckdb
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from causeway import records
+from causeway.errors import StoreError
+from causeway.stores.contract import (
+    LIMIT_DEFAULT,
+    Capabilities,
+    LogFilter,
+    Page,
+    SampleFilter,
+    SpanFilter,
+    StoreStatus,
+    TableStatus,
+)
+from causeway.stores.embedded.delta import DataFile, DeltaSignal
+from causeway.window import HOUR_NS, Window
+
+REFRESH_S = 0.5  # how old the list of files may be
+MEMORY_LIMIT = "2GB"
+# A trace is looked for this far around the spans that matched: longer traces show what lies within.
+TRACE_REACH_NS = HOUR_NS
+_ROLLUP_MEASURES = {
+    "rollup_edges": ("calls", "errors", "duration_ns_sum", "gap_calls", "gap_ns_sum"),
+    "rollup_operations": ("calls", "errors", "duration_ns_sum", "self_ns_sum"),
+    "rollup_instances": ("calls", "errors", "duration_ns_sum", "spans"),
+    "rollup_coverage": ("spans", "roots", "linked", "skewed"),
+    "rollup_logs": ("lines",),
+}
+
+
+class _Where:
+    """Conditions of a query, joined by AND, with their bound values."""
+
+    def __init__(self) -> None:
+        self.parts: list[str] = []
+        self.values: list[Any] = []
+
+    def add(self, condition: str, *values: Any) -> None:
+        self.parts.append(condition)
+        self.values += values
+
+    def equal(self, **columns: Any) -> None:
+        for column, value in columns.items():
+            if value is not None:
+                self.add(f"{column} = ?", value)
+
+    def text(self) -> str:
+        return " AND ".join(self.parts) or "TRUE"
+
+
+class EmbeddedReader:
+    """The Reader contract over a data folder. Safe from many threads; see `causeway.stores.contract`."""
+
+    def __init__(self, folder: Path, *, memory_limit: str = MEMORY_LIMIT) -> None:
+        """Open a folder. Raises StoreError when there is no store in it."""
+        if not (folder / "spans" / "_delta_log").is_dir():
+            raise StoreError(f"no store in {folder}: start one with `causeway up --data {folder}`")
+        self._folder = folder
+        self._lock = threading.Lock()
+        self._tables: dict[str, DeltaSignal] = {}
+        self._checked: dict[str, float] = {}
+        self._duck = duckdb.connect(":memory:", config={"memory_limit": memory_limit})
+        self._duck.execute("SET parquet_metadata_cache = true; SET enable_progress_bar = false")
+
+    def capabilities(self) -> Capabilities:
+        return Capabilities(samples=True, logs=True, rollups=True, search_attributes=True, writes=False)
+
+    def close(self) -> None:
+        self._duck.close()
+
+    # -- state ---------------------------------------------------------------------------------------------------
+
+    def status(self) -> StoreStatus:
+        tables = []
+        for name in records.TABLES:
+            files = self._files(name)
+            tables.append(
+                TableStatus(
+                    name,
+                    rows=sum(file.rows for file in files),
+                    bytes=sum(file.bytes for file in files),
+                    files=len(files),
+                    first_ns=min((file.first_ns for file in files), default=None),
+                    last_ns=max((file.last_ns for file in files), default=None),
+                )
+            )
+        return StoreStatus("embedded", str(self._folder), tuple(tables))
+
+    def services(self, window: Window) -> list[str]:
+        found: set[str] = set()
+        for name, column in (("rollup_coverage", "slot_ns"), ("rollup_logs", "slot_ns")):
+            where = _window(window.aligned(records.ROLLUP_STEP_NS), column)
+            table = self._query(
+                name, "SELECT DISTINCT service FROM {source} WHERE " + where.text(), where, window, schema=_SERVICES
+            )
+            found.update(table["service"].to_pylist())
+        sampled = self._sampled_services(window)
+        found.update(sampled["service"].to_pylist())
+        return sorted(service for service in found if service)
+
+    # -- spans ---------------------------------------------------------------------------------------------------
+
+    def spans(
+        self,
+        window: Window,
+        where: SpanFilter | None = None,
+        *,
+        columns: Sequence[str] | None = None,
+        limit: int | None = LIMIT_DEFAULT,
+        newest_first: bool = False,
+    ) -> Page:
+        condition = _span_conditions(window, where)
+        return self._page("spans", ("start_ns", "span_id"), condition, window, columns, limit, newest_first)
+
+    def trace(self, trace_id: bytes) -> pa.Table:
+        where = _Where()
+        where.equal(trace_id=trace_id)
+        sql = "SELECT * FROM {source} WHERE " + where.text() + " ORDER BY start_ns, span_id"
+        spans = self._query("spans", sql, where, None, schema=records.SPANS)
+        resources = self._resources(spans["resource_id"].unique())
+        return spans.append_column("resource", _lookup(spans["resource_id"], resources))
+
+    def traces(
+        self, window: Window, where: SpanFilter | None = None, *, limit: int = 20, slowest_first: bool = False
+    ) -> Page:
+        condition = _span_conditions(window, where)
+        order = "longest DESC" if slowest_first else "first DESC"
+        matching = self._query(
+            "spans",
+            "SELECT trace_id, min(start_ns) AS first, max(start_ns) AS last, max(duration_ns) AS longest "
+            f"FROM {{source}} WHERE {condition.text()} GROUP BY trace_id ORDER BY {order}, trace_id LIMIT {limit + 1}",
+            condition,
+            window,
+            schema=_MATCHING,
+        )
+        truncated = matching.num_rows > limit
+        matching = matching.slice(0, limit)
+        if matching.num_rows == 0:
+            return Page(_TRACES.empty_table())
+        return Page(self._summaries(matching, slowest_first=slowest_first), truncated=truncated)
+
+    def _summaries(self, matching: pa.Table, *, slowest_first: bool) -> pa.Table:
+        ids = matching["trace_id"].to_pylist()
+        reach = Window(min(matching["first"].to_pylist()) - TRACE_REACH_NS, max(matching["last"].to_pylist()) + TRACE_REACH_NS)
+        where = _window(reach, "start_ns")
+        where.add(f"trace_id IN ({', '.join('?' * len(ids))})", *ids)
+        table = self._query(
+            "spans",
+            "SELECT trace_id, min(start_ns) AS start_ns, max(start_ns + duration_ns) - min(start_ns) AS duration_ns, "
+            "arg_min(service, (parent_span_id IS NOT NULL, start_ns)) AS service, "
+            "arg_min(operation, (parent_span_id IS NOT NULL, start_ns)) AS operation, "
+            "count(*) AS spans, count(*) FILTER (status = 'ERROR') AS errors, "
+            "count(DISTINCT service) AS services "
+            f"FROM {{source}} WHERE {where.text()} GROUP BY trace_id "
+            f"ORDER BY {'duration_ns' if slowest_first else 'start_ns'} DESC, trace_id",
+            where,
+            reach,
+            schema=_TRACES,
+        )
+        return table
+
+    def _resources(self, ids: pa.Array) -> pa.Table:
+        where = _Where()
+        where.add("list_contains(?, resource_id)", ids.to_pylist())
+        sql = "SELECT resource_id, attributes FROM {source} WHERE " + where.text()
+        return self._query("resources", sql, where, None, schema=_RESOURCES)
+
+    # -- logs, events --------------------------------------------------------------------------------------------
+
+    def logs(
+        self,
+        window: Window,
+        where: LogFilter | None = None,
+        *,
+        columns: Sequence[str] | None = None,
+        limit: int | None = LIMIT_DEFAULT,
+        newest_first: bool = False,
+    ) -> Page:
+        condition = _window(window, "time_ns")
+        if where is not None:
+            condition.equal(service=where.service, instance=where.instance, trace_id=where.trace_id)
+            if where.severity_min is not None:
+                condition.add("severity_number >= ?", where.severity_min)
+            if where.contains:
+                condition.add("contains(body, ?)", where.contains)
+        return self._page("logs", ("time_ns", "ordinal"), condition, window, columns, limit, newest_first)
+
+    def events(self, window: Window, *, service: str | None = None, limit: int | None = LIMIT_DEFAULT) -> Page:
+        condition = _window(window, "time_ns")
+        condition.equal(service=service)
+        return self._page("events", ("time_ns", "entity"), condition, window, None, limit, False)
+
+    # -- metrics -------------------------------------------------------------------------------------------------
+
+    def series(self, where: SampleFilter | None = None) -> pa.Table:
+        condition = _series_conditions(where)
+        sql = "SELECT * FROM {source} s WHERE " + condition.text() + " ORDER BY series_id"
+        return self._query("series", sql, condition, None, schema=records.SERIES)
+
+    def samples(self, window: Window, where: SampleFilter | None = None) -> pa.Table:
+        return self._query_samples("samples", window, where)
+
+    def histograms(self, window: Window, where: SampleFilter | None = None) -> pa.Table:
+        return self._query_samples("histograms", window, where)
+
+    def exemplars(self, window: Window, where: SampleFilter | None = None) -> pa.Table:
+        return self._query_samples("exemplars", window, where)
+
+    def _query_samples(self, name: str, window: Window, where: SampleFilter | None) -> pa.Table:
+        condition = _window(window, "p.time_ns")
+        schema = records.TABLES[name][0]
+        join = "{source} p"
+        if where is not None:
+            source = self._source("series", None)
+            if source is None:
+                return schema.empty_table()
+            series = _series_conditions(where)
+            join += f" JOIN {source} s ON s.series_id = p.series_id AND {series.text()}"
+            condition.values = series.values + condition.values
+        sql = f"SELECT p.* FROM {join} WHERE {condition.text()} ORDER BY p.series_id, p.time_ns"
+        return self._query(name, sql, condition, window, schema=schema)
+
+    def _sampled_services(self, window: Window) -> pa.Table:
+        source = self._source("series", None)
+        if source is None:
+            return _SERVICES.empty_table()
+        where = _window(window, "time_ns")
+        sql = f"SELECT DISTINCT service FROM {source} WHERE series_id IN (SELECT series_id FROM {{source}} WHERE "
+        return self._query("samples", sql + where.text() + ")", where, window, schema=_SERVICES)
+
+    # -- rollups -------------------------------------------------------------------------------------------------
+
+    def edges(self, window: Window, *, step_ns: int | None = None, service: str | None = None) -> pa.Table:
+        where = _Where()
+        if service is not None:
+            where.add("(caller = ? OR callee = ?)", service, service)
+        return self._rollup("rollup_edges", window, step_ns, where)
+
+    def operations(self, window: Window, *, step_ns: int | None = None, service: str | None = None) -> pa.Table:
+        return self._rollup("rollup_operations", window, step_ns, _of_service(service))
+
+    def instances(self, window: Window, *, step_ns: int | None = None, service: str | None = None) -> pa.Table:
+        return self._rollup("rollup_instances", window, step_ns, _of_service(service))
+
+    def coverage(self, window: Window, *, step_ns: int | None = None) -> pa.Table:
+        return self._rollup("rollup_coverage", window, step_ns, _Where())
+
+    def log_counts(self, window: Window, *, step_ns: int | None = None, service: str | None = None) -> pa.Table:
+        return self._rollup("rollup_logs", window, step_ns, _of_service(service))
+
+    def _rollup(self, name: str, window: Window, step_ns: int | None, where: _Where) -> pa.Table:
+        schema, measures = records.TABLES[name][0], _ROLLUP_MEASURES[name]
+        keys = [field for field in schema.names if field not in measures and field != "slot_ns"]
+        selected = list(keys)
+        if step_ns is not None:
+            if step_ns % records.ROLLUP_STEP_NS:
+                raise StoreError(f"a step of {step_ns} ns is no multiple of the rollups' {records.ROLLUP_STEP_NS} ns")
+            selected.insert(0, f"slot_ns // {step_ns} * {step_ns} AS slot_ns")
+        where.add("slot_ns >= ? AND slot_ns < ?", window.start_ns, window.end_ns)
+        sums = ", ".join(f"sum({measure})::BIGINT AS {measure}" for measure in measures)
+        places = ", ".join(str(place + 1) for place in range(len(selected)))
+        some = " OR ".join(f"sum({measure}) <> 0" for measure in measures)
+        order = ("slot_ns, " if step_ns is not None else "") + ", ".join(keys)
+        table = self._query(
+            name,
+            f"SELECT {', '.join(selected)}, {sums} FROM {{source}} WHERE {where.text()} "
+            f"GROUP BY {places} HAVING {some} ORDER BY {order}",
+            where,
+            window,
+            schema=pa.schema([field for field in schema if step_ns is not None or field.name != "slot_ns"]),
+        )
+        return table
+
+    # -- running -------------------------------------------------------------------------------------------------
+
+    def _page(
+        self,
+        name: str,
+        order: tuple[str, ...],
+        where: _Where,
+        window: Window,
+        columns: Sequence[str] | None,
+        limit: int | None,
+        newest_first: bool,
+    ) -> Page:
+        schema = records.TABLES[name][0]
+        wanted = schema if columns is None else pa.schema([schema.field(column) for column in columns])
+        direction = " DESC" if newest_first else ""
+        sql = f"SELECT {', '.join(wanted.names)} FROM {{source}} WHERE {where.text()} ORDER BY "
+        sql += ", ".join(column + direction for column in order)
+        if limit is not None:
+            sql += f" LIMIT {limit + 1}"
+        table = self._query(name, sql, where, window, schema=wanted)
+        truncated = limit is not None and table.num_rows > limit
+        return Page(table.slice(0, limit) if truncated else table, truncated=truncated)
+
+    def _query(
+        self, name: str, sql: str, where: _Where, window: Window | None, *, schema: pa.Schema
+    ) -> pa.Table:
+        """Run the query over the files of a window. A file that compaction took away meanwhile: once more."""
+        for attempt in (1, 2):
+            source = self._source(name, window, fresh=attempt == 2)
+            if source is None:
+                return schema.empty_table()
+            try:
+                cursor = self._duck.cursor()
+                table = cursor.sql(sql.replace("{source}", source), params=where.values).to_arrow_table()
+                return table.select(schema.names).cast(schema)
+            except duckdb.IOException as error:
+                if attempt == 2:
+                    raise StoreError(f"the table {name!r} in {self._folder} cannot be read: {error}") from error
+        raise AssertionError
+
+    def _source(self, name: str, window: Window | None, *, fresh: bool = False) -> str | None:
+        """The FROM text for the table's files that overlap the window, None where there are none."""
+        files = self._files(name, fresh=fresh)
+        if window is not None:
+            # A rollup slot is filed by its start; spans and points by their own time.
+            files = tuple(file for file in files if file.last_ns >= window.start_ns and file.first_ns < window.end_ns)
+        if not files:
+            return None
+        names = ", ".join("'" + file.path.replace("'", "''") + "'" for file in files)
+        return f"read_parquet([{names}], hive_partitioning=false)"
+
+    def _files(self, name: str, *, fresh: bool = False) -> tuple[DataFile, ...]:
+        with self._lock:
+            table = self._tables.get(name)
+            if table is None:
+                table = self._tables[name] = DeltaSignal(self._folder, name)
+            elif fresh or time.monotonic() - self._checked[name] > REFRESH_S:
+                table.refresh()
+            else:
+                return table.files()
+            self._checked[name] = time.monotonic()
+            return table.files()
+
+
+_TRACES = pa.schema(
+    [
+        ("trace_id", pa.binary()),
+        ("start_ns", pa.int64()),
+        ("duration_ns", pa.int64()),
+        ("service", pa.string()),
+        ("operation", pa.string()),
+        ("spans", pa.int64()),
+        ("errors", pa.int64()),
+        ("services", pa.int64()),
+    ]
+)
+_MATCHING = pa.schema(
+    [("trace_id", pa.binary()), ("first", pa.int64()), ("last", pa.int64()), ("longest", pa.int64())]
+)
+_SERVICES = pa.schema([("service", pa.string())])
+_RESOURCES = pa.schema([("resource_id", pa.int64()), ("attributes", records.ATTRIBUTES)])
+
+
+def _window(window: Window, column: str) -> _Where:
+    where = _Where()
+    where.add(f"{column} >= ? AND {column} < ?", window.start_ns, window.end_ns)
+    return where
+
+
+def _of_service(service: str | None) -> _Where:
+    where = _Where()
+    where.equal(service=service)
+    return where
+
+
+def _span_conditions(window: Window, spans: SpanFilter | None) -> _Where:
+    where = _window(window, "start_ns")
+    if spans is None:
+        return where
+    where.equal(
+        service=spans.service,
+        operation=spans.operation,
+        kind=spans.kind,
+        status=spans.status,
+        instance=spans.instance,
+    )
+    if spans.duration_min_ns is not None:
+        where.add("duration_ns >= ?", spans.duration_min_ns)
+    if spans.duration_max_ns is not None:
+        where.add("duration_ns <= ?", spans.duration_max_ns)
+    _attributes(where, spans.attributes)
+    return where
+
+
+def _attributes(where: _Where, attributes: Mapping[str, str]) -> None:
+    for key, value in attributes.items():
+        where.add("list_contains(map_extract(attributes, ?), ?)", key, value)
+
+
+def _series_conditions(series: SampleFilter | None) -> _Where:
+    where = _Where()
+    if series is None:
+        return where
+    if series.names is not None:
+        where.add("list_contains(?, s.name)", list(series.names))
+    for column, value in (("s.service", series.service), ("s.instance", series.instance)):
+        if value is not None:
+            where.add(f"{column} = ?", value)
+    return where
+
+
+def _lookup(ids: pa.ChunkedArray, resources: pa.Table) -> pa.ChunkedArray:
+    """The attributes of each resource id, empty where the resource is not known."""
+    places = pc.index_in(ids, value_set=resources["resource_id"].combine_chunks())
+    attributes = resources["attributes"].combine_chunks()
+    if isinstance(attributes, pa.ChunkedArray):
+        attributes = attributes.chunk(0) if attributes.num_chunks else pa.array([], records.ATTRIBUTES)
+    return pa.chunked_array([attributes.take(places.combine_chunks())]) if len(ids) else pa.chunked_array([], records.ATTRIBUTES)
