@@ -1,8 +1,9 @@
 """Recorded tables as OTLP requests, byte for byte the same on every run.
 
-What a recording does not say is not invented: spans carry no kind (OTLP reads that as INTERNAL), no attributes
-and no status. A span lasts EndTime - StartTime, which the recording gives to the nanosecond; its own `Duration`
-column is the same in microseconds.
+What a recording does not say is not invented: spans carry no kind (OTLP reads that as INTERNAL), no
+attributes and no status. A span lasts EndTime - StartTime, which the recording gives to the nanosecond; its
+own
+`Duration` column is the same in microseconds.
 """
 
 from __future__ import annotations
@@ -53,7 +54,7 @@ class Cut:
 
 @dataclass(frozen=True, slots=True)
 class Shift:
-    """Moves every time by `by_ns`. Shifted traces are new ones: a mask made of the shift changes their ids."""
+    """Moves every time by `by_ns`. Shifted traces are new: a mask made of the shift changes their ids."""
 
     by_ns: int = 0
 
