@@ -1,0 +1,214 @@
+"""What a notebook imports: telemetry and analysis as pandas and networkx objects, local or remote.
+
+    import causeway
+
+    shop = causeway.open("demo-data")                    # a data folder, also while a server writes to it
+    shop = causeway.connect("http://127.0.0.1:8050")     # a running Causeway
+    shop.graph("-15m").edges
+
+Both answer the same questions with the same objects. Times are given as on the command line (RFC 3339, Unix
+seconds, `-15m`), as Unix ns, or as `datetime`; a time without a zone is UTC.
+"""
+
+from __future__ import annotations
+
+import time
+import warnings
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Self
+
+import networkx as nx
+import pandas as pd
+
+from causeway.client.frames import frame, rows
+from causeway.client.sources import LocalSource, RemoteSource, Source
+from causeway.findings import Diagnosis, Incident, PatrolReport
+from causeway.messages import text
+from causeway.window import SECOND_NS, Window, parse_time
+from causeway.wire import from_json
+
+LIMIT_ROWS = 10_000
+Time = str | int | datetime | None
+
+
+class Truncated(UserWarning):
+    """An answer holds only its first rows; ask for a shorter window or a higher limit."""
+
+
+@dataclass(frozen=True, slots=True)
+class Graph:
+    """Who calls whom. nodes: id, type, ...; edges: caller, callee, calls, error_ratio, latency_ms_*, ..."""
+
+    window: Window
+    nodes: pd.DataFrame
+    edges: pd.DataFrame
+    document: Mapping[str, Any]
+
+    @property
+    def coverage(self) -> Mapping[str, Any]:
+        """What the graph rests on: spans without parents, silent services, clock skew."""
+        found: Mapping[str, Any] = self.document["coverage"]
+        return found
+
+    def to_networkx(self) -> nx.MultiDiGraph[str]:
+        """A node per id and an edge per row of `edges`, the other columns as attributes."""
+        graph: nx.MultiDiGraph[str] = nx.MultiDiGraph()
+        for node in self.nodes.to_dict("records"):
+            graph.add_node(node["id"], **{str(name): value for name, value in node.items()})
+        for edge in self.edges.to_dict("records"):
+            graph.add_edge(
+                edge["caller"], edge["callee"], **{str(name): value for name, value in edge.items()}
+            )
+        return graph
+
+
+class Client:
+    """Questions to one Causeway. Windows default to the last hour."""
+
+    def __init__(self, source: Source) -> None:
+        self._source = source
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Give back files and connections."""
+        self._source.close()
+
+    def services(self, start: Time = None, end: Time = None) -> list[str]:
+        """Every service that sent a span, log or sample in the window, by name."""
+        return self._source.services(_window(start, end))
+
+    def spans(
+        self, start: Time = None, end: Time = None, *, service: str | None = None, limit: int = LIMIT_ROWS
+    ) -> pd.DataFrame:
+        """Spans by start: trace_id, span_id, service, operation, start, duration_ms, attributes, ..."""
+        return self.table("spans", start, end, service=service, limit=limit)
+
+    def logs(
+        self, start: Time = None, end: Time = None, *, service: str | None = None, limit: int = LIMIT_ROWS
+    ) -> pd.DataFrame:
+        """Log lines by time: service, severity, body, trace_id, ..."""
+        return self.table("logs", start, end, service=service, limit=limit)
+
+    def events(
+        self, start: Time = None, end: Time = None, *, service: str | None = None, limit: int = LIMIT_ROWS
+    ) -> pd.DataFrame:
+        """Deployments, restarts, settings and the like, by time."""
+        return self.table("events", start, end, service=service, limit=limit)
+
+    def samples(
+        self,
+        start: Time = None,
+        end: Time = None,
+        *,
+        service: str | None = None,
+        name: str | None = None,
+        limit: int = 10 * LIMIT_ROWS,
+    ) -> pd.DataFrame:
+        """Values of scalar metrics: name, service, instance, unit, type, attributes, time, value, ..."""
+        values = self.table("samples", start, end, service=service, limit=limit)
+        series = self.table("series", start, end, service=service, limit=limit)
+        if name is not None:
+            series = series[series["name"] == name]
+        known = series[["series_id", "name", "service", "instance", "unit", "type", "attributes"]]
+        return known.merge(values[["series_id", "time", "value"]], on="series_id", how="inner")
+
+    def table(
+        self,
+        name: str,
+        start: Time = None,
+        end: Time = None,
+        *,
+        service: str | None = None,
+        limit: int = LIMIT_ROWS,
+    ) -> pd.DataFrame:
+        """A table of the store: spans, logs, samples, series, events, edges, operations or instances.
+
+        Warns `Truncated` where the window holds more than `limit` rows. ConfigError for an unknown name.
+        """
+        page = self._source.table(name, _window(start, end), service=service, limit=limit)
+        if page.truncated:
+            warnings.warn(f"{name}: only the first {page.table.num_rows:,} rows", Truncated, stacklevel=3)
+        return frame(page.table)
+
+    def graph(self, start: Time = None, end: Time = None) -> Graph:
+        """Who called whom, how often, how fast and with how many errors."""
+        document = self._source.document("graph", _window(start, end))
+        return Graph(
+            window=from_json(Window, document["window"]),
+            nodes=rows(document["nodes"], first=("id", "type")),
+            edges=rows(document["edges"], first=("caller", "callee", "calls", "error_ratio")),
+            document=document,
+        )
+
+    def impact(self, start: Time = None, end: Time = None) -> pd.DataFrame:
+        """How much each service matters, 0-100, highest first, with the parts of the score."""
+        document = self._source.document("impact", _window(start, end))
+        return rows(document["services"], first=("service", "impact"))
+
+    def diagnose(self, start: Time = None, end: Time = None) -> Diagnosis:
+        """What broke in the window, since when, and why."""
+        return from_json(Diagnosis, self._source.document("diagnose", _window(start, end)))
+
+    def patrol(self, start: Time = None, end: Time = None) -> PatrolReport:
+        """All inspections over the window, worst first."""
+        return from_json(PatrolReport, self._source.document("patrol", _window(start, end)))
+
+    def incidents(self) -> list[Incident]:
+        """Incidents, newest first."""
+        return [from_json(Incident, found) for found in self._source.document("incidents", None)["incidents"]]
+
+
+def hypotheses(diagnosis: Diagnosis, *, language: str = "en") -> pd.DataFrame:
+    """One row per hypothesis, best first, with the sentences that speak for and against it."""
+    found = [
+        {
+            "rank": item.rank,
+            "entity": item.entity,
+            "family": item.family,
+            "confidence": item.confidence,
+            "summary": text(item.summary, language),
+            "for": [text(evidence.reason, language) for evidence in item.evidence_for],
+            "against": [text(evidence.reason, language) for evidence in item.evidence_against],
+            "path": list(item.path),
+        }
+        for item in diagnosis.hypotheses
+    ]
+    return rows(found, first=("rank", "entity", "family", "confidence", "summary"))
+
+
+def open_folder(folder: str | Path) -> Client:
+    """A client of the data folder of a Causeway on this machine; StoreError where there is none."""
+    return Client(LocalSource(Path(folder)))
+
+
+def connect(url: str) -> Client:
+    """A client of a running Causeway, e.g. `http://127.0.0.1:8050`."""
+    return Client(RemoteSource(url))
+
+
+def _window(start: Time, end: Time) -> Window:
+    now_ns = time.time_ns()
+    return Window(
+        _time_ns("-1h" if start is None else start, now_ns), _time_ns("now" if end is None else end, now_ns)
+    )
+
+
+def _time_ns(moment: str | int | datetime, now_ns: int) -> int:
+    if isinstance(moment, str):
+        return parse_time(moment, now_ns=now_ns)
+    if isinstance(moment, datetime):
+        aware = moment if moment.tzinfo else moment.replace(tzinfo=UTC)
+        whole = int(aware.replace(microsecond=0).timestamp())
+        return whole * SECOND_NS + aware.microsecond * 1000 + getattr(aware, "nanosecond", 0)
+    return int(moment)

@@ -1,0 +1,138 @@
+"""Where a client's answers come from: a data folder here, or a server."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from importlib import import_module
+from pathlib import Path
+from typing import Any, Protocol
+
+import httpx2
+import pyarrow as pa
+
+from causeway.errors import CausewayError, StoreError
+from causeway.stores import open_store
+from causeway.stores.contract import Page, Reader
+from causeway.stores.tables import read_table
+from causeway.window import Window
+from causeway.wire import to_json
+
+# A diagnosis of an hour takes seconds; a server that says nothing for longer than this is not coming back.
+TIMEOUT_S = 120.0
+
+
+class Source(Protocol):
+    """Documents as the command line prints them, and tables as the store holds them."""
+
+    def services(self, window: Window) -> list[str]:
+        """Every service heard in the window, by name."""
+        ...
+
+    def document(self, name: str, window: Window | None) -> Any:
+        """`graph`, `impact`, `diagnose` or `patrol` of a window, or the `incidents`."""
+        ...
+
+    def table(self, name: str, window: Window, *, service: str | None, limit: int) -> Page:
+        """One of `causeway.stores.tables.TABLES`; ConfigError for another name."""
+        ...
+
+    def close(self) -> None:
+        """Give back files and connections."""
+        ...
+
+
+class LocalSource:
+    """A data folder on this machine; another process may be writing to it."""
+
+    def __init__(self, folder: Path) -> None:
+        if not folder.is_dir():
+            raise StoreError(
+                f"no data folder at {folder}: start `causeway up --data {folder}` first, or name another"
+            )
+        self._folder = folder
+        self._store: Reader = open_store(folder)
+
+    def close(self) -> None:
+        """Give back files and connections."""
+        self._store.close()
+
+    def services(self, window: Window) -> list[str]:
+        """Every service heard in the window, by name."""
+        return self._store.services(window)
+
+    def document(self, name: str, window: Window | None) -> Any:
+        """The document as the command line prints it."""
+        if window is None:
+            return {"incidents": self._incidents()}
+        return _analysis(name)(self._store, window)
+
+    def table(self, name: str, window: Window, *, service: str | None, limit: int) -> Page:
+        """The first `limit` rows of a table, and whether there were more."""
+        return read_table(self._store, name, window, service=service, limit=limit)
+
+    def _incidents(self) -> list[Any]:
+        from causeway.state import open_state
+
+        if not (self._folder / "state.sqlite").exists():
+            return []
+        state = open_state(self._folder)
+        try:
+            return [to_json(incident) for incident in state.incidents()]
+        finally:
+            state.close()
+
+
+class RemoteSource:
+    """A running Causeway, over its API."""
+
+    def __init__(self, url: str) -> None:
+        self._url = url.rstrip("/")
+        self._http = httpx2.Client(base_url=f"{self._url}/api/v1", timeout=TIMEOUT_S)
+
+    def close(self) -> None:
+        """Give back files and connections."""
+        self._http.close()
+
+    def services(self, window: Window) -> list[str]:
+        """Every service heard in the window, by name."""
+        found: list[str] = self._get("services", _times(window)).json()["services"]
+        return found
+
+    def document(self, name: str, window: Window | None) -> Any:
+        """The document as the command line prints it."""
+        return self._get(name, {} if window is None else _times(window)).json()
+
+    def table(self, name: str, window: Window, *, service: str | None, limit: int) -> Page:
+        """The first `limit` rows of a table, and whether there were more."""
+        query = {**_times(window), "limit": str(limit)}
+        if service is not None:
+            query["service"] = service
+        answer = self._get(f"tables/{name}", query)
+        with pa.ipc.open_stream(answer.content) as stream:
+            table = stream.read_all()
+        return Page(table, truncated=answer.headers.get("X-Causeway-Truncated", "").lower() in {"1", "true"})
+
+    def _get(self, path: str, query: Mapping[str, str]) -> httpx2.Response:
+        try:
+            answer = self._http.get(path, params=dict(query))
+        except httpx2.TransportError as error:
+            raise CausewayError(
+                f"no answer from {self._url}: {error}; is `causeway up` running there?"
+            ) from error
+        if answer.status_code >= 400:
+            raise CausewayError(f"{self._url}: {path}: status {answer.status_code}: {answer.text[:500]}")
+        return answer
+
+
+def _times(window: Window) -> dict[str, str]:
+    return {"from": str(window.start_ns), "to": str(window.end_ns)}
+
+
+def _analysis(name: str) -> Any:
+    """The function (store, window) -> document of `causeway <name> --format json`.
+
+    The only place where this package reaches up to `analytics`: everybody imports `causeway`, which imports
+    nobody, but whoever opens a folder in a notebook wants its analysis without naming a second package.
+    """
+    documents = import_module("analytics.documents")
+    return getattr(documents, f"{name}_document")
