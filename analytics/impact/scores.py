@@ -98,9 +98,7 @@ def scores_of(graph: CallGraph) -> tuple[ServiceImpact, ...]:
     return tuple(sorted(impacts, key=lambda impact: (-impact.impact, impact.service)))
 
 
-def impacts_json(
-    graph: CallGraph, impacts: Sequence[ServiceImpact], *, language: str = "en"
-) -> dict[str, Any]:
+def impacts_json(graph: CallGraph, impacts: Sequence[ServiceImpact], *, language: str = "en") -> dict[str, Any]:
     """The stable shape of `causeway impact --format json`, see docs/json.md."""
     return {
         "window": graph.window.as_json(),
@@ -202,16 +200,11 @@ def _parts(values: Mapping[str, float | None]) -> tuple[ImpactPart, ...]:
     return tuple(parts)
 
 
-def _summary(
-    name: str, impact: float, fan_in: Fan, entry_share: float | None, cut_off: float | None
-) -> Message:
+def _summary(name: str, impact: float, fan_in: Fan, entry_share: float | None, cut_off: float | None) -> Message:
     values: dict[str, MessageValue] = {"service": name, "score": impact, "callers": fan_in.transitive}
     if entry_share is None:
-        return Message(
-            "impact.without_entries", {"service": name, "score": impact, "callers": fan_in.transitive}
-        )
-    if cut_off:
-        return Message("impact.sole_way", {**values, "cut": cut_off})
+        return Message("impact.without_entries", values)
     if entry_share == 0 and fan_in.transitive == 0:
         return Message("impact.unused", {"service": name})
-    return Message("impact.used", values)
+    values["share"] = entry_share
+    return Message("impact.sole_way", {**values, "cut": cut_off}) if cut_off else Message("impact.used", values)
