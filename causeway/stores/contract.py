@@ -215,5 +215,3 @@ class Writer(Protocol):
 
 class Store(Reader, Writer, Protocol):
     """A store opened for reading and writing."""
-
-

@@ -50,7 +50,7 @@ class Interner:
 class Combinations:
     """Ids 0, 1, 2, ... for tuples of codes. `rows[id]` is the tuple."""
 
-    __slots__ = ("_ids", "rows", "_widths", "_array")
+    __slots__ = ("_array", "_ids", "_widths", "rows")
 
     def __init__(self, widths: Sequence[int]) -> None:
         """widths: bits of each member, 63 at most together."""

@@ -55,7 +55,13 @@ class _Spans:
 
 
 _FIELDS = ("identity", "parent", "operation", "instance", "start", "duration", "edge", "protocol", "flags")
-_KINDS = dict(zip(_FIELDS, (np.uint64, np.uint64, np.int32, np.int32, np.int64, np.int64, np.int32, np.int32, np.uint8), strict=True))
+_KINDS = dict(
+    zip(
+        _FIELDS,
+        (np.uint64, np.uint64, np.int32, np.int32, np.int64, np.int64, np.int32, np.int32, np.uint8),
+        strict=True,
+    )
+)
 
 
 def _no_spans() -> _Spans:
@@ -226,7 +232,14 @@ class Linker:
         self._count_edges(spans.where(virtual), spans.edge[virtual], sign=1)
 
     def _count_operation(
-        self, spans: _Spans, slot: np.ndarray, bucket: np.ndarray, error: np.ndarray, *, sign: int, inbound: np.ndarray
+        self,
+        spans: _Spans,
+        slot: np.ndarray,
+        bucket: np.ndarray,
+        error: np.ndarray,
+        *,
+        sign: int,
+        inbound: np.ndarray,
     ) -> None:
         self._tallies["operations"].add(
             {
@@ -268,7 +281,10 @@ class Linker:
 
     def _link_found(self, child: _Spans, place: np.ndarray) -> None:
         parent = self._spans.where(place)
-        of_child, of_parent = self._operations.members(child.operation), self._operations.members(parent.operation)
+        of_child, of_parent = (
+            self._operations.members(child.operation),
+            self._operations.members(parent.operation),
+        )
         service, caller = of_child[:, 0], of_parent[:, 0]
         kind, parent_kind = of_child[:, 2], of_parent[:, 2]
         self._tallies["coverage"].add(
@@ -301,9 +317,7 @@ class Linker:
         protocol = np.where(protocol == self._no_protocol, child.protocol[rows], protocol)
         edge = self._edges.ids(caller[rows], own, service[rows], own, is_async[rows].astype(np.int64), protocol)
         parent_kind = self._operations.members(parent.operation[rows])[:, 2]
-        gap = np.where(
-            parent_kind == _CLIENT, parent.duration[rows] - child.duration[rows], np.iinfo(np.int64).min
-        )
+        gap = np.where(parent_kind == _CLIENT, parent.duration[rows] - child.duration[rows], np.iinfo(np.int64).min)
         self._count_edges(child.where(rows), edge, sign=1, gap=gap)
 
     def _subtract_self_time(self, child: _Spans, parent: _Spans, rows: np.ndarray) -> None:

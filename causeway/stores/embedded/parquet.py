@@ -34,10 +34,24 @@ LAYOUTS: dict[str, Layout] = {
         sort=("service", "operation", "start_ns"),
         bloom=("trace_id",),
         dictionary=(
-            "service", "operation", "kind", "status", "status_message", "instance", "version", "peer_service",
-            "peer_address", "peer_type", "protocol", "scope", "resource_id", "trace_state",
-            "attributes.key_value.key", "attributes.key_value.value",
-            "events.list.element.name", "events.list.element.attributes.key_value.key",
+            "service",
+            "operation",
+            "kind",
+            "status",
+            "status_message",
+            "instance",
+            "version",
+            "peer_service",
+            "peer_address",
+            "peer_type",
+            "protocol",
+            "scope",
+            "resource_id",
+            "trace_state",
+            "attributes.key_value.key",
+            "attributes.key_value.value",
+            "events.list.element.name",
+            "events.list.element.attributes.key_value.key",
             "links.list.element.attributes.key_value.key",
         ),
         encodings={"start_ns": "DELTA_BINARY_PACKED"},
@@ -46,12 +60,22 @@ LAYOUTS: dict[str, Layout] = {
         sort=("service", "instance", "time_ns"),
         bloom=("trace_id",),
         dictionary=(
-            "service", "instance", "severity", "severity_number", "event_name", "scope", "resource_id", "template_id",
-            "attributes.key_value.key", "attributes.key_value.value",
+            "service",
+            "instance",
+            "severity",
+            "severity_number",
+            "event_name",
+            "scope",
+            "resource_id",
+            "template_id",
+            "attributes.key_value.key",
+            "attributes.key_value.value",
         ),
         encodings={"time_ns": "DELTA_BINARY_PACKED"},
     ),
-    "samples": Layout(sort=("series_id", "time_ns"), dictionary=("series_id",), encodings={"time_ns": "DELTA_BINARY_PACKED"}),
+    "samples": Layout(
+        sort=("series_id", "time_ns"), dictionary=("series_id",), encodings={"time_ns": "DELTA_BINARY_PACKED"}
+    ),
     "histograms": Layout(sort=("series_id", "time_ns"), dictionary=("series_id",)),
     "exemplars": Layout(sort=("series_id", "time_ns"), dictionary=("series_id",)),
     "events": Layout(sort=("time_ns",)),
@@ -121,20 +145,23 @@ def _write_day(signal: DeltaSignal, day: int, table: pa.Table, *, compacted: boo
         compression="zstd",
         compression_level=level,
         use_dictionary=list(layout.dictionary) if layout.dictionary else True,
-        column_encoding={key: value for key, value in layout.encodings.items()} or None,
+        column_encoding=dict(layout.encodings) or None,
         write_statistics=[signal.time_column, *(key for key in layout.sort if key != signal.time_column)],
-        bloom_filter_options={key: {"ndv": min(table.num_rows, ROW_GROUP_ROWS), "fpp": 0.02} for key in layout.bloom} or None,
+        bloom_filter_options={key: {"ndv": min(table.num_rows, ROW_GROUP_ROWS), "fpp": 0.02} for key in layout.bloom}
+        or None,
         store_schema=False,
     )
-    return DataFile(
-        str(path), text, table.num_rows, path.stat().st_size, times["min"], times["max"], compacted
-    )
+    return DataFile(str(path), text, table.num_rows, path.stat().st_size, times["min"], times["max"], compacted)
 
 
 def read(signal: DeltaSignal, files: tuple[DataFile, ...]) -> pa.Table:
     """All rows of some files with repeated text dictionary-encoded, in no promised order."""
     names = [field.name for field in TABLES[signal.name][0]]
-    texts = [key for key in LAYOUTS[signal.name].dictionary if "." not in key and pa.types.is_string(signal.schema.field(key).type)]
+    texts = [
+        key
+        for key in LAYOUTS[signal.name].dictionary
+        if "." not in key and pa.types.is_string(signal.schema.field(key).type)
+    ]
     tables = [pq.ParquetFile(file.path, read_dictionary=texts).read(names) for file in files]
     return pa.concat_tables(tables, promote_options="permissive")
 

@@ -80,6 +80,10 @@ class EmbeddedReader:
     def close(self) -> None:
         self._duck.close()
 
+    def expire_listing(self) -> None:
+        """See at once what was committed until now."""
+        self._checked = dict.fromkeys(self._checked, 0.0)
+
     # -- state ---------------------------------------------------------------------------------------------------
 
     def status(self) -> StoreStatus:
@@ -103,7 +107,11 @@ class EmbeddedReader:
         for name, column in (("rollup_coverage", "slot_ns"), ("rollup_logs", "slot_ns")):
             where = _window(window.aligned(records.ROLLUP_STEP_NS), column)
             table = self._query(
-                name, "SELECT DISTINCT service FROM {source} WHERE " + where.text(), where, window, schema=_SERVICES
+                name,
+                "SELECT DISTINCT service FROM {source} WHERE " + where.text(),
+                where,
+                window,
+                schema=_SERVICES,
             )
             found.update(table["service"].to_pylist())
         sampled = self._sampled_services(window)
@@ -153,10 +161,13 @@ class EmbeddedReader:
 
     def _summaries(self, matching: pa.Table, *, slowest_first: bool) -> pa.Table:
         ids = matching["trace_id"].to_pylist()
-        reach = Window(min(matching["first"].to_pylist()) - TRACE_REACH_NS, max(matching["last"].to_pylist()) + TRACE_REACH_NS)
+        reach = Window(
+            min(matching["first"].to_pylist()) - TRACE_REACH_NS,
+            max(matching["last"].to_pylist()) + TRACE_REACH_NS,
+        )
         where = _window(reach, "start_ns")
         where.add(f"trace_id IN ({', '.join('?' * len(ids))})", *ids)
-        table = self._query(
+        return self._query(
             "spans",
             "SELECT trace_id, min(start_ns) AS start_ns, max(start_ns + duration_ns) - min(start_ns) AS duration_ns, "
             "arg_min(service, (parent_span_id IS NOT NULL, start_ns)) AS service, "
@@ -169,7 +180,6 @@ class EmbeddedReader:
             reach,
             schema=_TRACES,
         )
-        return table
 
     def _resources(self, ids: pa.Array) -> pa.Table:
         where = _Where()
@@ -273,7 +283,7 @@ class EmbeddedReader:
         places = ", ".join(str(place + 1) for place in range(len(selected)))
         some = " OR ".join(f"sum({measure}) <> 0" for measure in measures)
         order = ("slot_ns, " if step_ns is not None else "") + ", ".join(keys)
-        table = self._query(
+        return self._query(
             name,
             f"SELECT {', '.join(selected)}, {sums} FROM {{source}} WHERE {where.text()} "
             f"GROUP BY {places} HAVING {some} ORDER BY {order}",
@@ -281,7 +291,6 @@ class EmbeddedReader:
             window,
             schema=pa.schema([field for field in schema if step_ns is not None or field.name != "slot_ns"]),
         )
-        return table
 
     # -- running -------------------------------------------------------------------------------------------------
 
@@ -306,9 +315,7 @@ class EmbeddedReader:
         truncated = limit is not None and table.num_rows > limit
         return Page(table.slice(0, limit) if truncated else table, truncated=truncated)
 
-    def _query(
-        self, name: str, sql: str, where: _Where, window: Window | None, *, schema: pa.Schema
-    ) -> pa.Table:
+    def _query(self, name: str, sql: str, where: _Where, window: Window | None, *, schema: pa.Schema) -> pa.Table:
         """Run the query over the files of a window. A file that compaction took away meanwhile: once more."""
         for attempt in (1, 2):
             source = self._source(name, window, fresh=attempt == 2)
@@ -359,9 +366,7 @@ _TRACES = pa.schema(
         ("services", pa.int64()),
     ]
 )
-_MATCHING = pa.schema(
-    [("trace_id", pa.binary()), ("first", pa.int64()), ("last", pa.int64()), ("longest", pa.int64())]
-)
+_MATCHING = pa.schema([("trace_id", pa.binary()), ("first", pa.int64()), ("last", pa.int64()), ("longest", pa.int64())])
 _SERVICES = pa.schema([("service", pa.string())])
 _RESOURCES = pa.schema([("resource_id", pa.int64()), ("attributes", records.ATTRIBUTES)])
 
@@ -420,4 +425,8 @@ def _lookup(ids: pa.ChunkedArray, resources: pa.Table) -> pa.ChunkedArray:
     attributes = resources["attributes"].combine_chunks()
     if isinstance(attributes, pa.ChunkedArray):
         attributes = attributes.chunk(0) if attributes.num_chunks else pa.array([], records.ATTRIBUTES)
-    return pa.chunked_array([attributes.take(places.combine_chunks())]) if len(ids) else pa.chunked_array([], records.ATTRIBUTES)
+    return (
+        pa.chunked_array([attributes.take(places.combine_chunks())])
+        if len(ids)
+        else pa.chunked_array([], records.ATTRIBUTES)
+    )

@@ -52,7 +52,15 @@ IDENTITIES: dict[str, tuple[Identity, tuple[str, ...]]] = {
     "logs": (
         log_identity,
         (
-            "service", "instance", "severity", "body", "trace_id", "span_id", "observed_ns", "ordinal", "resource_id",
+            "service",
+            "instance",
+            "severity",
+            "body",
+            "trace_id",
+            "span_id",
+            "observed_ns",
+            "ordinal",
+            "resource_id",
             "attributes",
         ),
     ),
@@ -123,7 +131,9 @@ class SeenMinutes:
             if not np.isin(span, minutes).any():
                 continue
             time = pc.field(self._signal.time_column)
-            rows = pq.read_table(file.path, columns=self._columns, filters=(time >= first) & (time < last), partitioning=None)
+            rows = pq.read_table(
+                file.path, columns=self._columns, filters=(time >= first) & (time < last), partitioning=None
+            )
             wanted = np.isin(rows[self._signal.time_column].to_numpy() // MINUTE_NS, minutes)
             if wanted.any():
                 parts.append(rows.filter(pa.array(wanted)))

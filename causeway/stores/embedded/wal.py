@@ -7,6 +7,7 @@ end of the last segment is what a crash leaves: it was never acknowledged and is
 
 from __future__ import annotations
 
+import itertools
 import os
 import struct
 from collections.abc import Iterator, Sequence
@@ -63,9 +64,7 @@ class WriteAheadLog:
         parts: list[bytes] = []
         for signal, encoding, payload in requests:
             digest = xxhash.xxh3_64_intdigest(payload)
-            parts.append(
-                _HEADER.pack(_MAGIC, len(payload), SIGNALS.index(signal), ENCODINGS.index(encoding), digest)
-            )
+            parts.append(_HEADER.pack(_MAGIC, len(payload), SIGNALS.index(signal), ENCODINGS.index(encoding), digest))
             parts.append(payload)
         try:
             self._write_all(parts)
@@ -85,7 +84,7 @@ class WriteAheadLog:
     def release(self, position: int) -> None:
         """Delete the segments that end at or before the position: their records are in the tables."""
         segments = self._segments()
-        for (_, path), (following, _) in zip(segments, segments[1:], strict=False):
+        for (_, path), (following, _) in itertools.pairwise(segments):
             if following <= position:
                 path.unlink()
 

@@ -26,15 +26,36 @@ from causeway.stores.embedded.seen import IDENTITIES, SeenMinutes
 REFERENCES = ("resources", "series")
 RECORDS = ("spans", "logs", "samples", "histograms", "exemplars", "events")
 COMMIT_ORDER = (
-    "resources", "series", "rollup_edges", "rollup_operations", "rollup_instances", "rollup_coverage", "rollup_logs",
-    "events", "exemplars", "histograms", "samples", "logs", "spans",
+    "resources",
+    "series",
+    "rollup_edges",
+    "rollup_operations",
+    "rollup_instances",
+    "rollup_coverage",
+    "rollup_logs",
+    "events",
+    "exemplars",
+    "histograms",
+    "samples",
+    "logs",
+    "spans",
 )
 # A flush of this many rows is written in its final form at once; smaller ones wait for compaction.
 FINAL_ROWS = 65_536
 LEVEL_FINAL, LEVEL_SMALL = 3, 1
 _LINKED_COLUMNS = (
-    "parent_span_id", "service", "operation", "kind", "status", "instance", "version", "protocol", "peer_service",
-    "peer_type", "start_ns", "duration_ns",
+    "parent_span_id",
+    "service",
+    "operation",
+    "kind",
+    "status",
+    "instance",
+    "version",
+    "protocol",
+    "peer_service",
+    "peer_type",
+    "start_ns",
+    "duration_ns",
 )
 
 

@@ -1,0 +1,233 @@
+"""Housekeeping of the tables: compaction, retention, removal of files no longer needed, log clean-up.
+
+One thread, a table at a time, in steps small enough to keep memory flat: a step reads at most `rows_max` rows.
+"""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections import defaultdict
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from causeway import logs, records
+from causeway.errors import StoreError
+from causeway.stores.embedded import parquet
+from causeway.stores.embedded.delta import DataFile, DeltaSignal
+from causeway.stores.embedded.writer import TableWriter
+from causeway.window import DAY_NS
+
+log = logs.get("store")
+
+_ROLLUPS = tuple(name for name in records.TABLES if name.startswith("rollup_"))
+_REFERENCES = ("series", "resources")
+
+
+@dataclass(frozen=True, slots=True)
+class Retention:
+    """Days kept per signal; 0 keeps for ever. Rollups are small and outlive what they were made from."""
+
+    spans: float = 7
+    logs: float = 7
+    samples: float = 30
+    histograms: float = 30
+    exemplars: float = 7
+    events: float = 90
+    rollups: float = 90
+
+
+@dataclass(frozen=True, slots=True)
+class MaintenanceConfig:
+    """When small files are merged, and how large they grow."""
+
+    files_min: int = 16  # so many small files of a day are merged into one
+    quiet_s: float = 30.0  # what has waited so long is merged even when the files are few
+    rows_max: int = 262_144
+    level: int = 6  # zstd
+    grace_s: float = 600.0  # a file taken out of a table stays so long for readers that have it open
+    every_s: float = 5.0
+    retention: Retention = field(default_factory=Retention)
+
+
+class Maintenance:
+    """The housekeeping thread of one writer."""
+
+    def __init__(self, writer: TableWriter, config: MaintenanceConfig) -> None:
+        self._writer, self._config = writer, config
+        self._wake = threading.Event()
+        self._stopping = False
+        self._idle = threading.Event()
+        self._doomed: list[tuple[float, str]] = []
+        self._cleaned = time.monotonic()
+        self._thread = threading.Thread(target=self._run, name="maintenance", daemon=True)
+
+    def start(self) -> None:
+        self._sweep_orphans()
+        self._thread.start()
+
+    def stop(self) -> None:
+        self._stopping = True
+        self._wake.set()
+        if self._thread.is_alive():
+            self._thread.join(timeout=60)
+
+    def wake(self) -> None:
+        """Something was flushed: look again soon."""
+        self._wake.set()
+
+    def settle(self, *, now_ns: int | None = None) -> None:
+        """Merge every small file now, in this thread; for tests and benchmarks of an otherwise idle store."""
+        for table in self._writer.tables.values():
+            while self._compact(table, quiet_s=0.0, now_ns=now_ns or time.time_ns()):
+                pass
+
+    def _run(self) -> None:
+        while not self._stopping:
+            self._wake.wait(timeout=30.0)
+            self._wake.clear()
+            if self._stopping:
+                return
+            try:
+                self._round()
+            except (StoreError, OSError, pa.ArrowException) as error:
+                log.error("maintenance.failed", error=str(error), retry="next round")
+            time.sleep(0 if self._stopping else min(self._config.every_s, 5.0))
+
+    def _round(self) -> None:
+        now_ns = time.time_ns()
+        for table in self._writer.tables.values():
+            while not self._stopping and self._compact(table, quiet_s=self._config.quiet_s, now_ns=now_ns):
+                pass
+        if time.monotonic() - self._cleaned > 600:
+            self._cleaned = time.monotonic()
+            self._expire(now_ns)
+            for table in self._writer.tables.values():
+                with self._writer.lock:
+                    table.clean()
+        self._delete_doomed()
+
+    # -- compaction ----------------------------------------------------------------------------------------------
+
+    def _compact(self, table: DeltaSignal, *, quiet_s: float, now_ns: int) -> bool:
+        """Merge one group of small files; False when there is none."""
+        with self._writer.lock:
+            files = table.files()
+        group = pick(files, config=self._config, quiet_s=quiet_s, now_ns=now_ns)
+        if not group:
+            return False
+        rows = parquet.read(table, group)
+        if table.name in _ROLLUPS:
+            rows = add_up(rows, table.name)
+        final = rows.num_rows * 2 > self._config.rows_max
+        written = (
+            parquet.write(table, rows, compacted=True, level=self._config.level if final else 1)
+            if rows.num_rows
+            else []
+        )
+        with self._writer.lock:
+            table.commit(written, group)
+        until = time.monotonic() + self._config.grace_s
+        self._doomed += [(until, file.path) for file in group]
+        return True
+
+    # -- retention and clean-up ----------------------------------------------------------------------------------
+
+    def _expire(self, now_ns: int) -> None:
+        retention = self._config.retention
+        for name, table in self._writer.tables.items():
+            if name in _REFERENCES:
+                continue
+            days = retention.rollups if name in _ROLLUPS else getattr(retention, name)
+            limit = now_ns - int(days * DAY_NS)
+            with self._writer.lock:
+                old = [file for file in table.files() if days and file.last_ns < limit]
+                if old:
+                    table.commit([], old)
+                    log.info("retention.dropped", table=name, files=len(old), rows=sum(file.rows for file in old))
+            self._doomed += [(time.monotonic() + self._config.grace_s, file.path) for file in old]
+
+    def _delete_doomed(self) -> None:
+        now = time.monotonic()
+        for until, path in self._doomed:
+            if until <= now:
+                Path(path).unlink(missing_ok=True)
+        self._doomed = [entry for entry in self._doomed if entry[0] > now]
+
+    def _sweep_orphans(self) -> None:
+        """Delete files that no table names: an earlier run wrote or replaced them and stopped before the last step."""
+        for table in self._writer.tables.values():
+            live = {file.path for file in table.files()}
+            for path in table.folder.glob("day=*/*.parquet"):
+                if str(path) not in live and time.time() - path.stat().st_mtime > self._config.grace_s:
+                    path.unlink(missing_ok=True)
+
+
+def pick(
+    files: tuple[DataFile, ...], *, config: MaintenanceConfig, quiet_s: float, now_ns: int
+) -> tuple[DataFile, ...]:
+    """Small files of one day that are worth merging now, oldest first; () for none.
+
+    Small is less than half a full file. They are merged when there are `files_min` of about one size, when they make
+    a full file, or when the newest of several has waited `quiet_s`.
+    """
+    days: dict[str, list[DataFile]] = defaultdict(list)
+    for file in files:
+        if file.rows * 2 <= config.rows_max:
+            days[file.day].append(file)
+    for group in days.values():
+        for members in _tiers(group):
+            chosen = _up_to(members, config.rows_max)
+            full = sum(file.rows for file in chosen) * 2 > config.rows_max
+            if len(chosen) >= 2 and (len(chosen) >= config.files_min or full):
+                return tuple(chosen)
+        chosen = _up_to(group, config.rows_max)
+        if len(chosen) >= 2 and quiet_s < (now_ns - max(map(_written_ns, group))) / 1e9:
+            return tuple(chosen)
+        if quiet_s == 0.0 and len(chosen) == 1 and not chosen[0].compacted:
+            return tuple(chosen)
+    return ()
+
+
+def _tiers(group: list[DataFile]) -> list[list[DataFile]]:
+    """Files of about one size together, so that a row is rewritten a few times at most, not at every merge."""
+    tiers: dict[int, list[DataFile]] = defaultdict(list)
+    for file in group:
+        tiers[max(file.rows, 1).bit_length() // 4].append(file)
+    return list(tiers.values())
+
+
+def _up_to(group: list[DataFile], rows_max: int) -> list[DataFile]:
+    chosen: list[DataFile] = []
+    rows = 0
+    for file in sorted(group, key=lambda file: (file.first_ns, file.path)):
+        if chosen and rows + file.rows > rows_max:
+            break
+        chosen.append(file)
+        rows += file.rows
+    return chosen
+
+
+def _written_ns(file: DataFile) -> int:
+    return int(Path(file.path).name.split("-")[1])
+
+
+def add_up(rows: pa.Table, name: str) -> pa.Table:
+    """Rollup rows with equal keys added up, those that come to nothing left out."""
+    schema = records.TABLES[name][0]
+    measures = [
+        field.name for field in schema if field.name in {
+            "calls", "errors", "duration_ns_sum", "gap_calls", "gap_ns_sum", "self_ns_sum", "spans", "roots", "linked",
+            "skewed", "lines",
+        }
+    ]  # fmt: skip
+    keys = [field.name for field in schema if field.name not in measures]
+    summed = rows.unify_dictionaries().group_by(keys).aggregate([(measure, "sum") for measure in measures])
+    summed = summed.rename_columns([*keys, *measures]).select(schema.names)
+    some = pc.not_equal(summed[measures[0]], 0)
+    for measure in measures[1:]:
+        some = pc.or_(some, pc.not_equal(summed[measure], 0))
+    return summed.filter(some)

@@ -1,0 +1,129 @@
+"""`causeway collect`: the servers of all protocols, one intake, one store, until a signal ends it."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import signal
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import uvicorn
+from prometheus_client import CONTENT_TYPE_LATEST, CollectorRegistry, ProcessCollector, generate_latest
+from starlette.types import ASGIApp, Receive, Scope, Send
+
+from causeway import logs
+from causeway.errors import ConfigError
+from causeway.stores.embedded.journal import Journal, JournalConfig
+from collectors.intake import Intake, decode_for_log
+from collectors.otlp.grpc_server import serve_grpc
+from collectors.otlp.http_server import otlp_app
+
+log = logs.get("collect")
+
+LOOPBACK = ("127.0.0.1", "::1", "localhost")
+STOP_GRACE_S = 3.0  # for requests under way when the collector is asked to stop
+
+
+@dataclass(frozen=True, slots=True)
+class CollectConfig:
+    """Where the collector listens, and how it stores."""
+
+    host: str = "127.0.0.1"
+    grpc_port: int = 4317
+    http_port: int = 4318
+    store: JournalConfig = field(default_factory=JournalConfig)
+
+    def __post_init__(self) -> None:
+        if self.host not in LOOPBACK:
+            raise ConfigError(
+                f"collect.host: {self.host} is reachable from outside and nothing checks who sends; "
+                "listen on 127.0.0.1 and put an authenticating proxy in front"
+            )
+
+
+def run(data: Path, config: CollectConfig) -> None:
+    """Collect into the store at `data` until SIGINT or SIGTERM. Raises CausewayError when it cannot start."""
+    asyncio.run(_collect(data, config))
+
+
+async def _collect(data: Path, config: CollectConfig) -> None:
+    registry = CollectorRegistry()
+    ProcessCollector(registry=registry)
+    journal = Journal(data, decode=decode_for_log, config=config.store)
+    intake = Intake(journal, registry=registry)
+    stop = asyncio.Event()
+    for number in (signal.SIGINT, signal.SIGTERM):
+        asyncio.get_running_loop().add_signal_handler(number, stop.set)
+    try:
+        await _serve(intake, journal, registry, config, stop)
+    finally:
+        await asyncio.to_thread(intake.close)
+        await asyncio.to_thread(journal.close)
+        log.info("collect.stopped", data=str(data))
+
+
+async def _serve(
+    intake: Intake, journal: Journal, registry: CollectorRegistry, config: CollectConfig, stop: asyncio.Event
+) -> None:
+    grpc_server, grpc_port = await serve_grpc(intake, host=config.host, port=config.grpc_port)
+    app = _with_health(otlp_app(intake), journal, registry)
+    http = _Server(
+        uvicorn.Config(
+            app,
+            host=config.host,
+            port=config.http_port,
+            http="httptools",
+            lifespan="off",
+            log_config=None,
+            access_log=False,
+            ws="none",
+            timeout_graceful_shutdown=int(STOP_GRACE_S),
+        )
+    )
+    serving = asyncio.create_task(http.serve())
+    while not http.started and not serving.done():
+        await asyncio.sleep(0.01)
+    if serving.done():
+        await grpc_server.stop(None)
+        raise ConfigError(f"cannot listen on {config.host}:{config.http_port} (--http-port): is it in use?")
+    http_port = http.servers[0].sockets[0].getsockname()[1]
+    log.info("collect.ready", grpc=f"{config.host}:{grpc_port}", http=f"{config.host}:{http_port}")
+    await stop.wait()
+    http.should_exit = True
+    await asyncio.gather(grpc_server.stop(STOP_GRACE_S), serving)
+
+
+class _Server(uvicorn.Server):
+    """uvicorn without its own signal handlers: we stop all servers together."""
+
+    @contextlib.contextmanager
+    def capture_signals(self) -> Iterator[None]:
+        yield
+
+    async def startup(self, sockets: list | None = None) -> None:
+        try:
+            await super().startup(sockets)
+        except SystemExit:  # uvicorn's way of saying that the port is taken
+            self.should_exit = True
+
+
+def _with_health(app: ASGIApp, journal: Journal, registry: CollectorRegistry) -> ASGIApp:
+    """Add GET /healthz (the process answers), /readyz (it can store) and /metrics."""
+
+    async def serve(scope: Scope, receive: Receive, send: Send) -> None:
+        path = scope.get("path", "")
+        if scope["type"] != "http" or path not in {"/healthz", "/readyz", "/metrics"}:
+            await app(scope, receive, send)
+            return
+        status, kind, body = 200, b"text/plain; charset=utf-8", b"ok\n"
+        if path == "/metrics":
+            kind, body = CONTENT_TYPE_LATEST.encode(), generate_latest(registry)
+        elif path == "/readyz" and journal.failing:
+            status, body = 503, f"the store cannot be written: {journal.failing}\n".encode()
+        headers = [(b"content-type", kind), (b"content-length", str(len(body)).encode())]
+        await send({"type": "http.response.start", "status": status, "headers": headers})
+        await send({"type": "http.response.body", "body": body})
+
+    return serve
