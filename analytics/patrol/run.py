@@ -1,0 +1,104 @@
+"""One patrol: every inspection over one World, the worst first."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
+
+from analytics.callgraph.graph import CallGraph
+from analytics.impact.scores import ServiceImpact
+from analytics.patrol import score as scoring
+from analytics.patrol.inspection import Inspection, inspections
+from analytics.world import World
+from causeway import logs
+from causeway.errors import ConfigError
+from causeway.findings import Finding, Message, PatrolReport, Verdict
+
+log = logs.get("patrol")
+
+# Keys of [patrol] that are not inspections.
+RESERVED = ("schedule",)
+# The entity of a finding about everything.
+EVERYTHING = "*"
+
+
+def patrol(
+    world: World,
+    graph: CallGraph,
+    impacts: Iterable[ServiceImpact],
+    config: Mapping[str, Any] | None = None,
+    now_ns: int | None = None,
+) -> PatrolReport:
+    """The report of all enabled inspections. `config`: the table `[patrol]`. `now_ns`: by default the
+    window's end.
+
+    An inspection that crashes becomes an UNKNOWN finding that says so. Raises ConfigError for a table
+    `[patrol.NAME]`
+    that is no inspection's.
+    """
+    chosen = inspections()
+    tables = _tables(config or {}, chosen)
+    by_service = {impact.service: float(impact.impact) for impact in impacts}
+    found: list[Finding] = []
+    for one in chosen:
+        options = one.options(tables.get(one.name, {}))
+        if options.enabled:
+            found.extend(_weighed(finding, world, by_service) for finding in _findings(one, world, graph, options))
+    return report(world, found, chosen, now_ns=now_ns)
+
+
+def report(
+    world: World, findings: Sequence[Finding], chosen: Sequence[Inspection], *, now_ns: int | None = None
+) -> PatrolReport:
+    """The report of those findings: sorted, counted, scored."""
+    ordered = sorted(findings, key=_order)
+    counts = {verdict.value: 0 for verdict in Verdict}
+    for finding in ordered:
+        counts[finding.verdict.value] += 1
+    return PatrolReport(
+        window=world.window,
+        score=scoring.score(ordered, {one.name: one.weight for one in chosen}),
+        verdict=scoring.overall(counts),
+        findings=tuple(ordered),
+        generated_ns=world.window.end_ns if now_ns is None else now_ns,
+        counts=counts,
+    )
+
+
+def _tables(config: Mapping[str, Any], chosen: Sequence[Inspection]) -> dict[str, Mapping[str, Any]]:
+    names = {one.name for one in chosen}
+    tables: dict[str, Mapping[str, Any]] = {}
+    for key, table in config.items():
+        if key in RESERVED:
+            continue
+        if key not in names:
+            raise ConfigError(f"patrol: no inspection called {key!r}; known: {', '.join(sorted(names))}")
+        if not isinstance(table, Mapping):
+            raise ConfigError(f"patrol.{key}: expected a table, got {table!r}")
+        tables[key] = table
+    return tables
+
+
+def _findings(one: Inspection, world: World, graph: CallGraph, options: Any) -> list[Finding]:
+    try:
+        return list(one(world, graph, options))
+    except Exception as error:
+        log.error("inspection.crashed", inspection=one.name, error=repr(error), exc_info=True)
+        reason = Message("patrol.crashed", {"error": f"{type(error).__name__}: {error}"})
+        return [Finding(one.name, EVERYTHING, Verdict.UNKNOWN, reason, unit=one.unit)]
+
+
+def _weighed(finding: Finding, world: World, by_service: Mapping[str, float]) -> Finding:
+    """The finding with its entity's impact: a database's is that of the service that needs it most."""
+    if finding.impact is not None:
+        return finding
+    impact = by_service.get(finding.entity)
+    if impact is None and by_service:
+        callers = world.edges.loc[world.edges["callee"] == finding.entity, "caller"]
+        impact = max((by_service[name] for name in callers if name in by_service), default=None)
+    return finding if impact is None else dataclasses.replace(finding, impact=impact)
+
+
+def _order(finding: Finding) -> tuple[int, float, str, str]:
+    return (-finding.verdict.rank, -(finding.impact or 0.0), finding.inspection, finding.entity)
