@@ -1,0 +1,1 @@
+"""A small shop of real processes, instrumented by hand with the OpenTelemetry SDK."""
