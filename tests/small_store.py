@@ -142,12 +142,10 @@ def _starts(times_ns: np.ndarray, durations_ns: np.ndarray) -> np.ndarray:
     return starts_ns
 
 
-def _spans(
-    times_ns: np.ndarray, failed: np.ndarray, durations_ns: np.ndarray, rng: np.random.Generator
-) -> pa.Table:
+def _spans(times_ns: np.ndarray, failed: np.ndarray, durations_ns: np.ndarray, rng: np.random.Generator) -> pa.Table:
     count, steps = durations_ns.shape
     rows = count * steps
-    trace_ids = np.repeat([_bytes(16, 1 + trace) for trace in range(count)], steps)
+    trace_ids = [_bytes(16, 1 + trace) for trace in range(count) for _ in range(steps)]
     span_ids = np.array([_bytes(8, 1 + row) for row in range(rows)], dtype=object).reshape(count, steps)
     parents = np.full((count, steps), None, dtype=object)
     for place, step in enumerate(STEPS):
@@ -156,7 +154,7 @@ def _spans(
     status = np.where(failed, "ERROR", "UNSET").ravel()
     order = rng.permutation(rows)  # telemetry does not come in order
     columns: dict[str, object] = {
-        "trace_id": list(trace_ids),
+        "trace_id": trace_ids,
         "span_id": list(span_ids.ravel()),
         "parent_span_id": list(parents.ravel()),
         "start_ns": _starts(times_ns, durations_ns).ravel(),
@@ -182,9 +180,7 @@ def _spans(
 
 def _logs(times_ns: np.ndarray, failed: np.ndarray) -> pa.Table:
     """One line of payment per request: INFO, or ERROR where it failed."""
-    place = next(
-        number for number, step in enumerate(STEPS) if (step.service, step.kind) == ("payment", "SERVER")
-    )
+    place = next(number for number, step in enumerate(STEPS) if (step.service, step.kind) == ("payment", "SERVER"))
     bad = failed[:, place]
     rows = len(times_ns)
     columns: dict[str, object] = {
@@ -270,9 +266,7 @@ def _table(schema: pa.Schema, columns: dict[str, object], rows: int) -> pa.Table
     """A table of that schema; columns that are not given are null."""
     assert set(columns) <= set(schema.names), sorted(set(columns) - set(schema.names))
     arrays = [
-        pa.array(columns[field.name], type=field.type)
-        if field.name in columns
-        else pa.nulls(rows, field.type)
+        pa.array(columns[field.name], type=field.type) if field.name in columns else pa.nulls(rows, field.type)
         for field in schema
     ]
     return pa.Table.from_arrays(arrays, schema=schema)

@@ -5,14 +5,12 @@ from causeway import records
 from tests.small_store import STEPS, Shop, shop_batch
 
 
-@pytest.mark.parametrize(
-    "shop", [Shop(minutes=3, fault_minute=2), Shop(minutes=4, fault_minute=2, slow="cart")]
-)
+@pytest.mark.parametrize("shop", [Shop(minutes=3, fault_minute=2), Shop(minutes=4, fault_minute=2, slow="cart")])
 def test_the_shop_is_consistent(shop: Shop) -> None:
     """Every child starts within its parent, and ends within it unless it is asynchronous; ids are unique."""
     spans = shop_batch(shop).tables["spans"].to_pandas()
     assert len(spans) == shop.minutes * shop.traces_per_minute * len(STEPS)
-    assert spans["span_id"].is_unique
+    assert spans["span_id"].is_unique and set(spans["trace_id"].map(len)) == {16}
     children = spans.merge(spans, left_on="parent_span_id", right_on="span_id", suffixes=("", "_of"))
     assert len(children) == len(spans) - spans["parent_span_id"].isna().sum()
     assert (children["trace_id"] == children["trace_id_of"]).all()

@@ -60,9 +60,7 @@ class Graph:
         for node in self.nodes.to_dict("records"):
             graph.add_node(node["id"], **{str(name): value for name, value in node.items()})
         for edge in self.edges.to_dict("records"):
-            graph.add_edge(
-                edge["caller"], edge["callee"], **{str(name): value for name, value in edge.items()}
-            )
+            graph.add_edge(edge["caller"], edge["callee"], **{str(name): value for name, value in edge.items()})
         return graph
 
 
@@ -199,9 +197,7 @@ def connect(url: str) -> Client:
 
 def _window(start: Time, end: Time) -> Window:
     now_ns = time.time_ns()
-    return Window(
-        _time_ns("-1h" if start is None else start, now_ns), _time_ns("now" if end is None else end, now_ns)
-    )
+    return Window(_time_ns("-1h" if start is None else start, now_ns), _time_ns("now" if end is None else end, now_ns))
 
 
 def _time_ns(moment: str | int | datetime, now_ns: int) -> int:

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from importlib import import_module
 from pathlib import Path
 from typing import Any, Protocol
 
 import httpx2
 import pyarrow as pa
 
+from causeway.client.analysis import document
 from causeway.errors import CausewayError, StoreError
 from causeway.stores import open_store
 from causeway.stores.contract import Page, Reader
@@ -46,9 +46,7 @@ class LocalSource:
 
     def __init__(self, folder: Path) -> None:
         if not folder.is_dir():
-            raise StoreError(
-                f"no data folder at {folder}: start `causeway up --data {folder}` first, or name another"
-            )
+            raise StoreError(f"no data folder at {folder}: start `causeway up --data {folder}` first, or name another")
         self._folder = folder
         self._store: Reader = open_store(folder)
 
@@ -64,7 +62,7 @@ class LocalSource:
         """The document as the command line prints it."""
         if window is None:
             return {"incidents": self._incidents()}
-        return _analysis(name)(self._store, window)
+        return document(name, self._store, window)
 
     def table(self, name: str, window: Window, *, service: str | None, limit: int) -> Page:
         """The first `limit` rows of a table, and whether there were more."""
@@ -116,9 +114,7 @@ class RemoteSource:
         try:
             answer = self._http.get(path, params=dict(query))
         except httpx2.TransportError as error:
-            raise CausewayError(
-                f"no answer from {self._url}: {error}; is `causeway up` running there?"
-            ) from error
+            raise CausewayError(f"no answer from {self._url}: {error}; is `causeway up` running there?") from error
         if answer.status_code >= 400:
             raise CausewayError(f"{self._url}: {path}: status {answer.status_code}: {answer.text[:500]}")
         return answer
@@ -126,13 +122,3 @@ class RemoteSource:
 
 def _times(window: Window) -> dict[str, str]:
     return {"from": str(window.start_ns), "to": str(window.end_ns)}
-
-
-def _analysis(name: str) -> Any:
-    """The function (store, window) -> document of `causeway <name> --format json`.
-
-    The only place where this package reaches up to `analytics`: everybody imports `causeway`, which imports
-    nobody, but whoever opens a folder in a notebook wants its analysis without naming a second package.
-    """
-    documents = import_module("analytics.documents")
-    return getattr(documents, f"{name}_document")

@@ -35,15 +35,16 @@ def test_empty_tables_keep_their_columns(name: str) -> None:
     assert instants and all(str(empty[column].dtype) == "datetime64[ns, UTC]" for column in instants)
 
 
-def test_ids_of_mixed_widths_are_refused() -> None:
-    """Ids that are not of one width would be cut wrongly, so they are an error."""
-    with pytest.raises(ValueError, match=r"several widths: \[2, 3\]"):
-        frame(pa.table({"trace_id": pa.array([b"ab", b"abc"])}))
+def test_ids_of_any_width_are_kept_whole() -> None:
+    """Ids that a sender cut short, or that end in zero bytes, read as they are."""
+    found = frame(pa.table({"trace_id": pa.array([b"ab", None, b"a\0\0"])}))
+    assert found["trace_id"].tolist()[::2] == ["6162", "610000"]
+    assert found["trace_id"].isna().tolist() == [False, True, False]
 
 
 def test_nested_numbers_become_columns() -> None:
-    """`fan_in.direct` becomes `fan_in_direct`; the named columns come first."""
-    found = rows([{"fan_in": {"direct": 2}, "service": "cart"}], first=("service",))
+    """`fan_in.direct` becomes `fan_in_direct`; the named columns come first; message ids go."""
+    found = rows([{"fan_in": {"direct": 2}, "service": "cart", "reason_message": {"id": "a.b"}}], first=("service",))
     assert found.to_dict("records") == [{"service": "cart", "fan_in_direct": 2}]
     assert list(found.columns) == ["service", "fan_in_direct"]
 
