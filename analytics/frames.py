@@ -10,9 +10,7 @@ import pandas as pd
 
 def records_of(frame: pd.DataFrame) -> list[dict[str, Any]]:
     """One dict per row, by column, of plain values; missing numbers (NaN, infinities) are None."""
-    return [
-        {str(name): _plain(value) for name, value in row.items()} for row in frame.to_dict(orient="records")
-    ]
+    return [{str(name): _plain(value) for name, value in row.items()} for row in frame.to_dict(orient="records")]
 
 
 def _plain(value: Any) -> Any:

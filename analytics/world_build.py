@@ -61,9 +61,7 @@ def build_world(
     """
     before = baseline or default_baseline(window)
     if before.start_ns >= window.start_ns:
-        raise ConfigError(
-            "the baseline must begin before the window: choose an earlier --from or a longer --baseline"
-        )
+        raise ConfigError("the baseline must begin before the window: choose an earlier --from or a longer --baseline")
     spans = lay_out(window, before)
     timeline = spans.timeline
     calls = _calls(store, spans)
@@ -186,9 +184,7 @@ def _nodes(
     return nodes
 
 
-def _named_services(
-    calls: _Calls, coverage: pd.DataFrame, metrics: MetricSeries, logs: LogSeries
-) -> set[str]:
+def _named_services(calls: _Calls, coverage: pd.DataFrame, metrics: MetricSeries, logs: LogSeries) -> set[str]:
     names = set(calls.operations.keys.get_level_values("service")) | set(coverage["service"])
     names |= set(metrics.meta["service"]) | set(logs.meta["service"])
     return names - {""}

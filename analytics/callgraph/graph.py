@@ -117,9 +117,7 @@ def entry_frame(entries: CallSeries, in_window: np.ndarray) -> pd.DataFrame:
     """Entry points with requests in the window, most first: see `CallGraph.entries`."""
     calls = entries.calls[:, in_window].sum(axis=1, dtype=np.float64)
     errors = entries.errors[:, in_window].sum(axis=1, dtype=np.float64)
-    waited = np.nansum(
-        entries.calls[:, in_window] * entries.latency_ms_mean[:, in_window], axis=1, dtype=np.float64
-    )
+    waited = np.nansum(entries.calls[:, in_window] * entries.latency_ms_mean[:, in_window], axis=1, dtype=np.float64)
     some = np.maximum(calls, 1)
     frame = entries.keys.to_frame(index=False).assign(
         calls=calls.astype(np.int64),

@@ -1,0 +1,215 @@
+"""The commands `graph`, `impact`, `diagnose` and `patrol`: thin shells around functions of a World."""
+
+from __future__ import annotations
+
+from importlib import import_module
+from importlib.util import find_spec
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+Data = Annotated[Path | None, typer.Option("--data", help="Folder of the embedded store [causeway-data].")]
+Config = Annotated[Path | None, typer.Option("--config", help="Settings (TOML); `data` there names the folder.")]
+Start = Annotated[
+    str | None,
+    typer.Option("--from", help="Begin: RFC 3339, Unix time, or -15m before now. Default: -1h (diagnose: -15m)."),
+]
+End = Annotated[str | None, typer.Option("--to", help="End, exclusive; written as --from. Default: now.")]
+Baseline = Annotated[
+    str | None,
+    typer.Option(help="How much time before the window is usual: 30m, 6h, 1d. Default: 1h, or twice the window."),
+]
+Format = Annotated[str, typer.Option("--format", help="table or json.")]
+GraphFormat = Annotated[str, typer.Option("--format", help="table, json, dot, graphml or csv (edges).")]
+ReportFormat = Annotated[str, typer.Option("--format", help="table, json, md or html.")]
+Lang = Annotated[str, typer.Option(help="Language: en, zh-CN.")]
+FailOn = Annotated[
+    str,
+    typer.Option(help="Exit with 1 from this verdict on: unknown, warning, critical, never."),
+]
+
+patrol_app = typer.Typer(help="Health patrols: inspect everything and judge it.", no_args_is_help=True)
+
+
+def register(app: typer.Typer) -> None:
+    """Add the commands of this room."""
+    app.command("graph")(graph)
+    app.command("impact")(impact)
+    app.command("diagnose")(diagnose)
+    patrol_app.command("run")(patrol_run)
+    app.add_typer(patrol_app, name="patrol")
+    if find_spec("analytics.runner") is not None:
+        import_module("analytics.runner").register(app)
+
+
+def graph(
+    data: Data = None,
+    config: Config = None,
+    start: Start = None,
+    end: End = None,
+    baseline: Baseline = None,
+    output: GraphFormat = "table",
+    lang: Lang = "en",
+    fail_on: FailOn = "never",
+) -> None:
+    """Show who calls whom: nodes, edges, entry points, cycles, and how complete the traces are.
+
+    The verdict for --fail-on is UNKNOWN when nothing was seen, else OK.
+
+    \b
+    Examples:
+      causeway graph --data demo-data --from -15m
+      causeway graph --data D --from 2023-01-29T08:40:00Z --to 2023-01-29T09:00:00Z --format json
+      causeway graph --data D --format dot | dot -Tsvg > graph.svg
+    """
+    from analytics.callgraph import show
+    from analytics.callgraph.graph import call_graph
+    from analytics.output import Page, write_json, write_text
+    from analytics.reading import Asked, check_fail_on, read_world
+
+    _check_format(output, ("table", "json", *show.DOCUMENTS))
+    check_fail_on(fail_on)
+    found = call_graph(read_world(Asked(data, config, start, end, baseline, lang)))
+    if output == "json":
+        write_json(found.to_json())
+    elif output == "table":
+        show.show_graph(found, Page(language=lang))
+    else:
+        write_text(show.document(found, output))
+    _leave(len(found.nodes) > 0, fail_on)
+
+
+def impact(
+    data: Data = None,
+    config: Config = None,
+    start: Start = None,
+    end: End = None,
+    baseline: Baseline = None,
+    output: Format = "table",
+    lang: Lang = "en",
+    fail_on: FailOn = "never",
+) -> None:
+    """Show how much each service matters: a score of 0-100 with its parts.
+
+    The verdict for --fail-on is UNKNOWN when nothing was seen, else OK.
+
+    \b
+    Examples:
+      causeway impact --data demo-data --from -1h
+      causeway impact --data D --from -1d --format json
+    """
+    from analytics.callgraph.graph import call_graph
+    from analytics.impact.scores import impact_scores, impacts_json
+    from analytics.impact.show import show_impacts
+    from analytics.output import Page, write_json
+    from analytics.reading import Asked, check_fail_on, read_world
+
+    _check_format(output, ("table", "json"))
+    check_fail_on(fail_on)
+    world = read_world(Asked(data, config, start, end, baseline, lang))
+    calls = call_graph(world)
+    scores = impact_scores(world, calls)
+    if output == "json":
+        write_json(impacts_json(calls, scores, language=lang))
+    else:
+        show_impacts(scores, Page(language=lang))
+    _leave(len(scores) > 0, fail_on)
+
+
+def diagnose(
+    data: Data = None,
+    config: Config = None,
+    start: Start = None,
+    end: End = None,
+    baseline: Baseline = None,
+    output: Format = "table",
+    lang: Lang = "en",
+    fail_on: FailOn = "never",
+) -> None:
+    """Say what broke in the window, since when and why, with evidence for and against.
+
+    The verdict for --fail-on: CRITICAL with a cause, WARNING with symptoms but no clear cause, UNKNOWN when
+    nothing was seen, OK when there is no anomaly.
+
+    \b
+    Examples:
+      causeway diagnose --data demo-data
+      causeway diagnose --data D --from 2023-01-29T08:42:00Z --to 2023-01-29T08:46:00Z --baseline 2m --format json
+    """
+    from analytics.output import Page, write_json
+    from analytics.reading import Asked, check_fail_on, diagnosis_verdict, read_world, verdict_status
+    from analytics.rootcause.diagnose import diagnose as judge
+    from analytics.show import show_diagnosis
+    from analytics.world_build import seen_nothing
+    from causeway import wire
+
+    _check_format(output, ("table", "json"))
+    check_fail_on(fail_on)
+    world = read_world(Asked(data, config, start, end, baseline, lang, default="-15m"))
+    diagnosis = judge(world)
+    if output == "json":
+        write_json(wire.to_json(diagnosis, lang))
+    else:
+        show_diagnosis(diagnosis, Page(language=lang))
+    verdict = diagnosis_verdict(diagnosis, nothing_seen=seen_nothing(world))
+    raise typer.Exit(verdict_status(verdict, fail_on))
+
+
+def patrol_run(
+    data: Data = None,
+    config: Config = None,
+    start: Start = None,
+    end: End = None,
+    baseline: Baseline = None,
+    output: ReportFormat = "table",
+    out: Annotated[Path | None, typer.Option(help="Also write the report into this folder, in every format.")] = None,
+    lang: Lang = "en",
+    fail_on: FailOn = "never",
+) -> None:
+    """Inspect services, containers and the telemetry itself once, and judge each.
+
+    \b
+    Examples:
+      causeway patrol run --data demo-data
+      causeway patrol run --data D --from -1d --format json --fail-on critical
+      causeway patrol run --data D --out reports/
+    """
+    from analytics.callgraph.graph import call_graph
+    from analytics.impact.scores import impact_scores
+    from analytics.output import Page, write_json, write_text
+    from analytics.patrol.run import patrol
+    from analytics.reading import Asked, check_fail_on, read_world, settings, verdict_status
+    from analytics.reports import report_document, report_formats, write_reports
+    from analytics.show import show_patrol
+    from causeway import wire
+
+    _check_format(output, ("table", "json", *report_formats()))
+    check_fail_on(fail_on)
+    world = read_world(Asked(data, config, start, end, baseline, lang))
+    calls = call_graph(world)
+    report = patrol(world, calls, impact_scores(world, calls), settings(config).get("patrol", {}))
+    if out is not None:
+        write_reports(report, out, language=lang)
+    if output == "json":
+        write_json(wire.to_json(report, lang))
+    elif output != "table":
+        write_text(report_document(report, output, language=lang))
+    else:
+        show_patrol(report, Page(language=lang))
+    raise typer.Exit(verdict_status(report.verdict, fail_on))
+
+
+def _check_format(output: str, known: tuple[str, ...]) -> None:
+    from causeway.errors import ConfigError
+
+    if output not in known:
+        raise ConfigError(f"--format: no {output!r}; known: {', '.join(known)}")
+
+
+def _leave(seen: bool, fail_on: str) -> None:
+    """Ends the command: nothing seen is UNKNOWN."""
+    from analytics.reading import verdict_status
+    from causeway.findings import Verdict
+
+    raise typer.Exit(verdict_status(Verdict.OK if seen else Verdict.UNKNOWN, fail_on))
