@@ -109,8 +109,7 @@ def attributes_hash(column: pa.ChunkedArray | pa.Array) -> np.ndarray:
         chunks = [attributes_hash(chunk) for chunk in column.chunks]
         return np.concatenate(chunks) if chunks else np.empty(0, np.uint64)
     pairs = fold(binary_hash(column.keys), binary_hash(column.items)) if len(column.keys) else np.empty(0, np.uint64)
-    out = list_hash(column, pairs)
-    return out
+    return list_hash(column, pairs)
 
 
 @njit(cache=True, nogil=True)

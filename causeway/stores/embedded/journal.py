@@ -196,7 +196,8 @@ class Journal:
     def _replay(self, highest: int) -> int:
         """Put into the tables what the log has and they have not; returns the number of requests read."""
         start = int(self._cursor.read_text()) if self._cursor.exists() else 0
-        count, group, size = 0, [], 0
+        count, size = 0, 0
+        group: list[Frame] = []
         for frame in self._wal.frames(start):
             boundary = frame.end <= highest
             if group and not boundary and (group[-1].end <= highest or size >= self.config.flush_bytes):

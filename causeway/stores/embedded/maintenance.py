@@ -46,7 +46,7 @@ class MaintenanceConfig:
 
     files_min: int = 16  # so many small files of a day are merged into one
     quiet_s: float = 30.0  # what has waited so long is merged even when the files are few
-    rows_max: int = 262_144
+    rows_max: int = 131_072
     level: int = 6  # zstd
     grace_s: float = 600.0  # a file taken out of a table stays so long for readers that have it open
     every_s: float = 5.0
@@ -86,7 +86,7 @@ class Maintenance:
                 pass
 
     def _run(self) -> None:
-        while not self._stopping:
+        while True:
             self._wake.wait(timeout=30.0)
             self._wake.clear()
             if self._stopping:
@@ -95,7 +95,7 @@ class Maintenance:
                 self._round()
             except (StoreError, OSError, pa.ArrowException) as error:
                 log.error("maintenance.failed", error=str(error), retry="next round")
-            time.sleep(0 if self._stopping else min(self._config.every_s, 5.0))
+            time.sleep(min(self._config.every_s, 5.0))
 
     def _round(self) -> None:
         now_ns = time.time_ns()

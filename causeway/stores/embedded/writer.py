@@ -13,6 +13,7 @@ import time
 from collections.abc import Mapping
 from pathlib import Path
 
+import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
@@ -134,7 +135,7 @@ class TableWriter:
         return known
 
 
-def _identities(column: pa.ChunkedArray):  # noqa: ANN202 - numpy (n,) uint64
+def _identities(column: pa.ChunkedArray) -> np.ndarray:
     values = column.to_numpy().view("uint64").copy()
     values[values == 0] = 1
     return values
