@@ -4,6 +4,7 @@
   (`{"id", "values"}`, which reading back uses). A message in a list or map is `{"text", "id", "values"}`.
 * An instant `onset_ns` also appears as `"onset"` in RFC 3339.
 * A window is `{"from", "to", "start_ns", "end_ns"}`.
+* A record with a shape of its own has a method `to_json()`; that one is used.
 * Enums are their values, tuples lists, missing numbers (None, NaN, infinities) null.
 * Reading back ignores keys it does not know, so that newer writers can add some.
 """
@@ -35,7 +36,8 @@ def to_json(obj: object, language: str = "en") -> Any:
     if isinstance(obj, Window):
         return obj.as_json()
     if dataclasses.is_dataclass(obj) and not isinstance(obj, type):
-        return _record(obj, language)
+        own = getattr(obj, "to_json", None)
+        return own() if callable(own) else _record(obj, language)
     if isinstance(obj, Mapping):
         return {str(key): to_json(value, language) for key, value in obj.items()}
     if isinstance(obj, list | tuple):
@@ -153,9 +155,7 @@ def _read_scalar(hint: Any, data: Any, where: str) -> Any:
         return hint(data)
     if hint is Any:
         return data
-    _expect(
-        isinstance(data, hint) and (hint is bool or not isinstance(data, bool)), where, hint.__name__, data
-    )
+    _expect(isinstance(data, hint) and (hint is bool or not isinstance(data, bool)), where, hint.__name__, data)
     return data
 
 

@@ -6,14 +6,17 @@ import dataclasses
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
-from analytics.callgraph.graph import CallGraph
-from analytics.impact.scores import ServiceImpact
+from analytics.callgraph.graph import CallGraph, call_graph
+from analytics.impact.scores import ServiceImpact, impact_scores
 from analytics.patrol import score as scoring
 from analytics.patrol.inspection import Inspection, inspections
 from analytics.world import World
+from analytics.world_build import build_world
 from causeway import logs
 from causeway.errors import ConfigError
 from causeway.findings import Finding, Message, PatrolReport, Verdict
+from causeway.stores.contract import Reader
+from causeway.window import Window
 
 log = logs.get("patrol")
 
@@ -46,6 +49,15 @@ def patrol(
         if options.enabled:
             found.extend(_weighed(finding, world, by_service) for finding in _findings(one, world, graph, options))
     return report(world, found, chosen, now_ns=now_ns)
+
+
+def patrol_window(
+    reader: Reader, window: Window, config: Mapping[str, Any] | None = None, *, now_ns: int | None = None
+) -> PatrolReport:
+    """As `patrol`, over a window of a store, with its World, call graph and impacts made for it."""
+    world = build_world(reader, window)
+    graph = call_graph(world)
+    return patrol(world, graph, impact_scores(world, graph), config, now_ns)
 
 
 def report(

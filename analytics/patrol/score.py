@@ -3,10 +3,14 @@
     score = 100 * product over entities of (1 - worst * impact / 100)
     worst = max over the entity's judged findings of take * weight
 
-`take` is 0 for OK, 0.15 for WARNING and 0.6 for CRITICAL; `weight` is the inspection's (1 for what users feel now,
-less for risks and for the telemetry itself); `impact` is the entity's impact score, 5 at least. So one critical
-finding at the heart of the system costs up to 60 points, the same at its edge 3; one fault that several inspections
-notice at one entity costs once; more or worse findings never raise the score; and UNKNOWN takes nothing: it lowers
+`take` is 0 for OK, 0.15 for WARNING and 0.6 for CRITICAL; `weight` is the inspection's (1 for what users
+feel now,
+less for risks and for the telemetry itself); `impact` is the entity's impact score, 5 at least. So one
+critical
+finding at the heart of the system costs up to 60 points, the same at its edge 3; one fault that several
+inspections
+notice at one entity costs once; more or worse findings never raise the score; and UNKNOWN takes nothing: it
+lowers
 the coverage, which is shown beside the score.
 """
 

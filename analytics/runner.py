@@ -1,0 +1,166 @@
+"""The loop of `causeway analyze`: runs each job when it wants to be run, and goes on whatever fails.
+
+A store that does not answer is said once and tried again, each time later. A job that crashes is logged
+with its
+trace and tried again, each time later, while the others go on. A wrong setting ends the process at once.
+"""
+
+from __future__ import annotations
+
+import signal
+import threading
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from causeway import logs, registry
+from causeway.config import load_toml
+from causeway.errors import ConfigError, StoreError
+from causeway.jobs import Job, JobContext
+from causeway.state import State, open_state
+from causeway.stores import open_store
+from causeway.stores.contract import Reader
+from causeway.window import SECOND_NS
+
+log = logs.get("analyze")
+
+WAIT_MIN_S = 0.2
+WAIT_MAX_S = 60.0
+BACK_OFF_FIRST_S = 1.0
+BACK_OFF_MAX_S = 30.0
+CRASH_BACK_OFF_FIRST_S = 15.0
+CRASH_BACK_OFF_MAX_S = 600.0
+
+
+@dataclass(slots=True)
+class _Slot:
+    """One job and when it is due next."""
+
+    name: str
+    job: Job | None = None
+    due_ns: int = 0
+    crashes: int = 0
+    memory: dict[str, Any] = field(default_factory=dict)
+
+
+class Runner:
+    """Runs jobs over one data folder. `step` is one round; nothing here sleeps except `run`."""
+
+    def __init__(
+        self,
+        data_dir: Path,
+        config: Mapping[str, Any],
+        *,
+        jobs: Mapping[str, Job] | None = None,
+        open_reader: Callable[[Path], Reader] = open_store,
+        clock_ns: Callable[[], int] = time.time_ns,
+    ) -> None:
+        self._data_dir = data_dir
+        self._config = config
+        self._clock_ns = clock_ns
+        self._open_reader = open_reader
+        named = dict(jobs) if jobs is not None else dict.fromkeys(registry.names("jobs"))
+        self._slots = [_Slot(name, job) for name, job in named.items()]
+        self._reader: Reader | None = None
+        self._state: State | None = None
+        self._failures = 0
+        self._retry_ns = 0
+
+    def step(self) -> float:
+        """Run every job that is due; the seconds until the next one is. Raises ConfigError for a wrong setting."""
+        for slot in self._slots:
+            now_ns = self._clock_ns()
+            if now_ns < max(slot.due_ns, self._retry_ns):
+                continue
+            try:
+                self._run(slot, now_ns)
+            except StoreError as error:
+                self._broken(error)
+                break
+        return self._wait_s()
+
+    def run(self, stop: threading.Event) -> None:
+        """Go on until `stop` is set."""
+        log.info("analyze.started", data=str(self._data_dir), jobs=[slot.name for slot in self._slots])
+        while not stop.is_set():
+            stop.wait(self.step())
+        self.close()
+        log.info("analyze.stopped")
+
+    def close(self) -> None:
+        """Give back the store and the state."""
+        for part in (self._reader, self._state):
+            if part is not None:
+                part.close()
+        self._reader = self._state = None
+
+    def _run(self, slot: _Slot, now_ns: int) -> None:
+        context = self._context(slot, now_ns)
+        if slot.job is None:
+            slot.job = registry.load("jobs", slot.name)
+        try:
+            wanted_s = slot.job(context)
+            slot.crashes = 0
+        except (ConfigError, StoreError):
+            raise
+        except Exception as error:
+            slot.crashes += 1
+            wanted_s = min(CRASH_BACK_OFF_FIRST_S * 2 ** (slot.crashes - 1), CRASH_BACK_OFF_MAX_S)
+            log.error("job.crashed", job=slot.name, error=repr(error), retry_s=wanted_s, exc_info=True)
+        if self._failures:
+            log.info("store.recovered", data=str(self._data_dir), failures=self._failures)
+            self._failures = 0
+        slot.due_ns = self._clock_ns() + int(wanted_s * SECOND_NS)
+
+    def _context(self, slot: _Slot, now_ns: int) -> JobContext:
+        if self._state is None:
+            self._state = open_state(self._data_dir)
+        if self._reader is None:
+            self._reader = self._open_reader(self._data_dir)
+        return JobContext(
+            reader=self._reader,
+            state=self._state,
+            config=self._config,
+            now_ns=now_ns,
+            data_dir=self._data_dir,
+            log=log.bind(job=slot.name),
+            memory=slot.memory,
+        )
+
+    def _broken(self, error: StoreError) -> None:
+        wait_s = min(BACK_OFF_FIRST_S * 2**self._failures, BACK_OFF_MAX_S)
+        if not self._failures:
+            log.warning("store.unavailable", data=str(self._data_dir), error=str(error), retry_s=wait_s)
+        self._failures += 1
+        self._retry_ns = self._clock_ns() + int(wait_s * SECOND_NS)
+        self.close()
+
+    def _wait_s(self) -> float:
+        due_ns = min((slot.due_ns for slot in self._slots), default=0)
+        wait_s = (max(due_ns, self._retry_ns) - self._clock_ns()) / SECOND_NS
+        return min(max(wait_s, WAIT_MIN_S), WAIT_MAX_S)
+
+
+def register(app: typer.Typer) -> None:
+    """Add `causeway analyze`."""
+
+    @app.command()
+    def analyze(
+        data: Annotated[Path, typer.Option(help="Data folder of the embedded store.")] = Path("data"),
+        config: Annotated[Path | None, typer.Option(help="Configuration file (TOML).")] = None,
+        once: Annotated[bool, typer.Option("--once", help="Run every job once and end.")] = False,
+    ) -> None:
+        """Watch for incidents, run scheduled patrols, forward alerts: until Ctrl-C."""
+        runner = Runner(data, load_toml(config) if config else {})
+        if once:
+            runner.step()
+            runner.close()
+            return
+        stop = threading.Event()
+        for number in (signal.SIGTERM, signal.SIGINT):
+            signal.signal(number, lambda *_: stop.set())
+        runner.run(stop)
