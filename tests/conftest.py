@@ -7,6 +7,8 @@ from pathlib import Path
 
 import pytest
 
+from tests.small_store import Shop, shop_batch
+
 HOME = Path(__file__).resolve().parent.parent
 
 
@@ -16,4 +18,29 @@ def shared_data() -> Path:
     folder = Path(os.environ.get("CAUSEWAY_SHARED_DATA") or HOME.parent / "shared" / "data")
     if not folder.is_dir():
         pytest.skip(f"no recorded telemetry at {folder} (set CAUSEWAY_SHARED_DATA)")
+    return folder
+
+
+# A quarter of an hour of baseline, then five minutes with a slow payment service.
+SLOW_PAYMENT = Shop(minutes=20, fault_minute=15, slow="payment")
+
+
+@pytest.fixture(scope="session")
+def slow_payment() -> Shop:
+    """What the shop of `shop_folder` lived through."""
+    return SLOW_PAYMENT
+
+
+@pytest.fixture(scope="session")
+def shop_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A data folder with the telemetry of `slow_payment`. Read it only: every test shares it."""
+    from causeway.stores.embedded.store import EmbeddedStore
+
+    folder = tmp_path_factory.mktemp("shop") / "data"
+    store = EmbeddedStore(folder)
+    try:
+        store.add(shop_batch(SLOW_PAYMENT))
+        store.flush()
+    finally:
+        store.close()
     return folder

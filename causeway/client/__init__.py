@@ -90,19 +90,19 @@ class Client:
         self, start: Time = None, end: Time = None, *, service: str | None = None, limit: int = LIMIT_ROWS
     ) -> pd.DataFrame:
         """Spans by start: trace_id, span_id, service, operation, start, duration_ms, attributes, ..."""
-        return self.table("spans", start, end, service=service, limit=limit)
+        return self._table("spans", start, end, service=service, limit=limit)
 
     def logs(
         self, start: Time = None, end: Time = None, *, service: str | None = None, limit: int = LIMIT_ROWS
     ) -> pd.DataFrame:
         """Log lines by time: service, severity, body, trace_id, ..."""
-        return self.table("logs", start, end, service=service, limit=limit)
+        return self._table("logs", start, end, service=service, limit=limit)
 
     def events(
         self, start: Time = None, end: Time = None, *, service: str | None = None, limit: int = LIMIT_ROWS
     ) -> pd.DataFrame:
         """Deployments, restarts, settings and the like, by time."""
-        return self.table("events", start, end, service=service, limit=limit)
+        return self._table("events", start, end, service=service, limit=limit)
 
     def samples(
         self,
@@ -114,8 +114,8 @@ class Client:
         limit: int = 10 * LIMIT_ROWS,
     ) -> pd.DataFrame:
         """Values of scalar metrics: name, service, instance, unit, type, attributes, time, value, ..."""
-        values = self.table("samples", start, end, service=service, limit=limit)
-        series = self.table("series", start, end, service=service, limit=limit)
+        values = self._table("samples", start, end, service=service, limit=limit)
+        series = self._table("series", start, end, service=service, limit=limit)
         if name is not None:
             series = series[series["name"] == name]
         known = series[["series_id", "name", "service", "instance", "unit", "type", "attributes"]]
@@ -132,8 +132,11 @@ class Client:
     ) -> pd.DataFrame:
         """A table of the store: spans, logs, samples, series, events, edges, operations or instances.
 
-        Warns `Truncated` where the window holds more than `limit` rows. ConfigError for an unknown name.
+        Warns `Truncated` where the window holds more than `limit` rows. CausewayError for an unknown name.
         """
+        return self._table(name, start, end, service=service, limit=limit)
+
+    def _table(self, name: str, start: Time, end: Time, *, service: str | None, limit: int) -> pd.DataFrame:
         page = self._source.table(name, _window(start, end), service=service, limit=limit)
         if page.truncated:
             warnings.warn(f"{name}: only the first {page.table.num_rows:,} rows", Truncated, stacklevel=3)

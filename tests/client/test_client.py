@@ -1,0 +1,167 @@
+"""One suite for both ways in: a folder on this machine, and a server."""
+
+import re
+import sys
+from collections.abc import Iterator
+from datetime import UTC, datetime
+from pathlib import Path
+
+import networkx as nx
+import pandas as pd
+import pytest
+
+import causeway
+from causeway.client import Client, Truncated, hypotheses
+from causeway.errors import CausewayError, StoreError
+from causeway.findings import DiagnosisVerdict
+from causeway.window import SECOND_NS, Window
+from tests.servers.process import running
+from tests.small_store import STEPS, Shop
+
+_URL = re.compile(r'"url": "(http://127\.0\.0\.1:\d+)"')
+
+
+@pytest.fixture(scope="module")
+def served(shop_folder: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """The address of a real server over the folder."""
+    command = [sys.executable, "-m", "causeway", "serve", "--data", shop_folder, "--port", "0"]
+    with running(command, folder=tmp_path_factory.mktemp("serve"), name="serve") as child:
+        yield child.wait_for(lambda: _URL.search(child.output()), what="the server to listen", timeout_s=60).group(1)
+
+
+@pytest.fixture(scope="module", params=["local", "remote"])
+def client(request: pytest.FixtureRequest, shop_folder: Path) -> Iterator[Client]:
+    """The same telemetry from a folder and from a server."""
+    if request.param == "local":
+        opened = causeway.open(shop_folder)
+    else:
+        opened = causeway.connect(request.getfixturevalue("served"))
+    with opened:
+        yield opened
+
+
+def _times(window: Window) -> tuple[int, int]:
+    return window.start_ns, window.end_ns
+
+
+def test_services(client: Client, slow_payment: Shop) -> None:
+    """Every service of the window, by name; none outside it."""
+    assert client.services(*_times(slow_payment.window)) == ["cart", "frontend", "payment", "shipping"]
+    assert client.services(0, SECOND_NS) == []
+
+
+def test_spans(client: Client, slow_payment: Shop) -> None:
+    """Spans of the half-open window and the service, by start, with times and ids as people read them."""
+    window = slow_payment.fault_window
+    spans = client.spans(*_times(window), service="payment")
+    assert set(spans["service"]) == {"payment"}
+    assert len(spans) == pytest.approx(2 * 5 * slow_payment.traces_per_minute, abs=2)
+    assert spans["start"].is_monotonic_increasing
+    assert spans["start"].min() >= pd.Timestamp(window.start_ns, tz="UTC")
+    assert spans.loc[spans["kind"] == "SERVER", "duration_ms"].median() > 300
+    assert spans["attributes"].map(lambda found: found["shop.step"]).isin(["5", "6"]).all()
+
+
+def test_a_cut_answer_says_so(client: Client, slow_payment: Shop) -> None:
+    """More rows than the limit are a warning and the first rows; as many as the limit are not."""
+    times = _times(slow_payment.window)
+    with pytest.warns(Truncated, match="spans: only the first 5 rows"):
+        assert len(client.spans(*times, limit=5)) == 5
+    everything = slow_payment.minutes * slow_payment.traces_per_minute
+    assert len(client.logs(*times, limit=everything)) == everything
+
+
+def test_times_in_any_form(client: Client, slow_payment: Shop) -> None:
+    """Unix ns, RFC 3339, datetime and Timestamp name the same instants."""
+    start_ns, end_ns = _times(slow_payment.fault_window)
+    start, end = (datetime.fromtimestamp(ns // SECOND_NS, UTC) for ns in (start_ns, end_ns))
+    expected = client.events(0, end_ns)
+    assert len(expected) == 1
+    assert client.events("1970-01-01T00:00:00Z", end.isoformat()).equals(expected)
+    assert client.events(pd.Timestamp(0, tz="UTC"), end).equals(expected)
+    assert client.events(start, end).empty
+
+
+def test_samples_know_their_series(client: Client, slow_payment: Shop) -> None:
+    """Values come with metric name, service, instance and unit; a name narrows them."""
+    samples = client.samples(*_times(slow_payment.window), service="cart", name="process.memory.usage")
+    assert set(samples["name"]) == {"process.memory.usage"} and set(samples["instance"]) == {"cart-1"}
+    assert set(samples["unit"]) == {"By"}
+    assert len(samples) == slow_payment.minutes * 6
+    assert samples["value"].between(110e6, 130e6).all()
+
+
+def test_graph(client: Client, slow_payment: Shop) -> None:
+    """The graph has every call of the shop, with counts and latencies, and converts to networkx."""
+    graph = client.graph(*_times(slow_payment.fault_window))
+    calls = {(edge.caller, edge.callee) for edge in graph.edges.itertuples()}
+    assert calls == {
+        ("frontend", "cart"),
+        ("frontend", "payment"),
+        ("frontend", "orders"),
+        ("cart", "redis"),
+        ("payment", "postgresql"),
+        ("orders", "shipping"),
+    }
+    slow = graph.edges.set_index(["caller", "callee"]).loc[("frontend", "payment")]
+    assert slow["latency_ms_p50"] > 300 and slow["calls"] == pytest.approx(300, abs=2)
+    assert graph.window == slow_payment.fault_window
+    assert graph.coverage["orphans"] == 0
+    network = graph.to_networkx()
+    assert nx.has_path(network, "frontend", "shipping") and not nx.has_path(network, "cart", "payment")
+    assert network.nodes["redis"]["type"] == "database"
+
+
+def test_impact(client: Client, slow_payment: Shop) -> None:
+    """One row per node, highest first, with its fans as columns."""
+    impact = client.impact(*_times(slow_payment.fault_window))
+    assert impact["service"].iloc[0] == "frontend"
+    assert impact["impact"].is_monotonic_decreasing and impact["impact"].between(0, 100).all()
+    fans = impact.set_index("service")
+    assert fans.loc["frontend", "fan_out_transitive"] == 6 and fans.loc["postgresql", "fan_in_transitive"] == 2
+
+
+def test_diagnosis(client: Client, slow_payment: Shop) -> None:
+    """The slow service is the first hypothesis, as an object and as a row with its sentences."""
+    diagnosis = client.diagnose(*_times(slow_payment.fault_window))
+    assert diagnosis.verdict is DiagnosisVerdict.CAUSE_FOUND
+    assert diagnosis.hypotheses[0].entity == "payment"
+    frame = hypotheses(diagnosis)
+    assert frame["rank"].tolist() == list(range(1, len(frame) + 1))
+    assert frame["entity"].iloc[0] == "payment" and len(frame["for"].iloc[0]) > 0
+    assert hypotheses(diagnosis, language="zh-CN")["summary"].iloc[0] != frame["summary"].iloc[0]
+
+
+def test_patrol(client: Client, slow_payment: Shop) -> None:
+    """The report names the slow service among its findings."""
+    report = client.patrol(*_times(slow_payment.fault_window))
+    assert report.window == slow_payment.fault_window
+    assert any(finding.entity == "payment" for finding in report.findings if finding.verdict.rank >= 2)
+
+
+def test_no_incidents_is_an_empty_list(client: Client) -> None:
+    """A folder that no analysis ran on has no incidents, and reading it makes none."""
+    assert client.incidents() == []
+
+
+def test_an_unknown_table_is_refused(client: Client) -> None:
+    """A misspelt table is an error naming it."""
+    with pytest.raises(CausewayError, match="spanz"):
+        client.table("spanz", 0, SECOND_NS)
+
+
+def test_every_table_is_there(client: Client, slow_payment: Shop) -> None:
+    """Rollups and events can be read like spans."""
+    times = _times(slow_payment.fault_window)
+    edges = client.table("edges", *times)
+    per_trace = sum(step.peer is not None for step in STEPS)
+    assert edges["calls"].sum() == pytest.approx(300 * per_trace, rel=0.01)
+    assert not client.table("operations", *times).empty and not client.table("instances", *times).empty
+
+
+def test_a_missing_folder_and_a_silent_server_are_named(tmp_path: Path) -> None:
+    """Opening nothing is an error that says what to start."""
+    with pytest.raises(StoreError, match="causeway up"):
+        causeway.open(tmp_path / "nothing")
+    with pytest.raises(CausewayError, match=r"no answer from http://127\.0\.0\.1:9"):
+        causeway.connect("http://127.0.0.1:9").services()
