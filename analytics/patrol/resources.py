@@ -12,8 +12,7 @@ import pandas as pd
 from analytics.world import MetricSeries
 
 # A state of a processor or of memory in which it is not used.
-_UNUSED =
-re.compile(r"(?:state|mode)=(?:idle|iowait|wait|steal|free|available|cached|buffered|slab\w*)(?:,|$)")
+_UNUSED = re.compile(r"(?:state|mode)=(?:idle|iowait|wait|steal|free|available|cached|buffered)(?:,|$)")
 _PROCESSOR = re.compile(r"(?:^|, )(?:cpu|cpu\.logical_number|system\.cpu\.logical_number)=([^,]+)")
 _RATIO_UNITS = {"1", "ratio", "%", "percent", ""}
 
@@ -54,8 +53,7 @@ def _generic_memory(name: str, unit: str) -> str | None:
         return None
     if unit in _RATIO_UNITS and re.search(r"util|percent|ratio", name):
         return "share"
-    if unit.lower() in {"by", "bytes", "b"} and not re.search(r"limit|available|free|cache|virtual|fault",
-    name):
+    if unit.lower() in {"by", "bytes", "b"} and not re.search(r"limit|available|free|cache|virtual|fault", name):
         return "use"
     return None
 
