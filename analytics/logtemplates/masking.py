@@ -104,9 +104,7 @@ def _mask(line: np.ndarray, shape: np.ndarray) -> int:
 
 
 @njit(cache=True, nogil=True)
-def _open(
-    line: np.ndarray, i: int, length: int, shape: np.ndarray, size: int, depth: int
-) -> tuple[int, int, int]:
+def _open(line: np.ndarray, i: int, length: int, shape: np.ndarray, size: int, depth: int) -> tuple[int, int, int]:
     """A list in value position is one value; any other bracket is part of the message."""
     if line[i] == _SQUARE and _awaits_value(shape, size):
         end = _group_end(line, i, length)
@@ -127,9 +125,7 @@ def _awaits_value(shape: np.ndarray, size: int) -> bool:
 
 
 @njit(cache=True, nogil=True)
-def _delimiter(
-    line: np.ndarray, i: int, length: int, shape: np.ndarray, size: int, depth: int
-) -> tuple[int, int]:
+def _delimiter(line: np.ndarray, i: int, length: int, shape: np.ndarray, size: int, depth: int) -> tuple[int, int]:
     character = line[i]
     if character == _QUOTE or (character == _APOSTROPHE and _begins_word(line, i)):
         end = _quote_end(line, i, length)
@@ -175,9 +171,7 @@ def _list_goes_on(line: np.ndarray, i: int, length: int) -> bool:
 
 
 @njit(cache=True, nogil=True)
-def _value(
-    line: np.ndarray, i: int, length: int, shape: np.ndarray, size: int, depth: int
-) -> tuple[int, int]:
+def _value(line: np.ndarray, i: int, length: int, shape: np.ndarray, size: int, depth: int) -> tuple[int, int]:
     """The value behind `=`: masked unless it is a constant, a type name before its arguments, or missing."""
     if i >= length or _CLASS[line[i]] == _SPACE_:
         return i, size

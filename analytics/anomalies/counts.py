@@ -1,0 +1,49 @@
+"""Rare events: whether a count, or a share of requests, rose or fell, allowing for bursts."""
+
+from __future__ import annotations
+
+import numpy as np
+from scipy import stats
+
+_DISPERSION_MAX = 50.0
+
+
+def dispersion(counts: np.ndarray, exposure: np.ndarray) -> np.ndarray:
+    """(n,) how many times more the counts of the slots vary than a Poisson's would, at least 1.
+
+    counts, exposure: (n, t): events and what they should be in proportion to; slots without exposure do not count.
+    Each row is shrunk towards 1 by two slots' worth.
+    """
+    used = exposure > 0
+    total = np.where(used, exposure, 0.0).sum(axis=1, keepdims=True)
+    expected = np.where(used, exposure, 0.0) * (
+        np.where(used, counts, 0.0).sum(axis=1, keepdims=True) / np.maximum(total, 1e-12)
+    )
+    # Cells that expect next to nothing say nothing about bursts.
+    share = np.maximum(expected, 0.5)
+    squares = np.where(used, (counts - expected) ** 2 / share, 0.0).sum(axis=1)
+    slots = np.maximum(used.sum(axis=1) - 1, 0)
+    return np.clip((squares + 2.0) / (slots + 2.0), 1.0, _DISPERSION_MAX)
+
+
+def rate_shift_p(
+    count_before: np.ndarray,
+    count_after: np.ndarray,
+    exposure_before: np.ndarray,
+    exposure_after: np.ndarray,
+    *,
+    bursts: np.ndarray | float = 1.0,
+) -> tuple[np.ndarray, np.ndarray]:
+    """(p of a rise, p of a fall) of events per exposure: the exact conditional binomial test.
+
+    bursts: dispersion; events count as that many fewer. 1 where nothing can be told.
+    """
+    after, before = np.asarray(count_after) / bursts, np.asarray(count_before) / bursts
+    total = after + before
+    exposure = np.asarray(exposure_before) + np.asarray(exposure_after)
+    share = np.clip(np.asarray(exposure_after) / np.maximum(exposure, 1e-12), 1e-9, 1 - 1e-9)
+    # The incomplete beta is the binomial tail for real counts too.
+    rise = np.where(after > 0, stats.beta.cdf(share, np.maximum(after, 1e-9), before + 1.0), 1.0)
+    fall = np.where(before > 0, stats.beta.sf(share, after + 1.0, np.maximum(before, 1e-9)), 1.0)
+    told = (exposure > 0) & (total > 0)
+    return np.where(told, rise, 1.0), np.where(told, fall, 1.0)

@@ -1,0 +1,85 @@
+"""Calibration: the same statistic on fault-free stretches of history says how large it grows by itself."""
+
+from __future__ import annotations
+
+import numpy as np
+from scipy import stats
+
+from analytics.anomalies.shifts import Shifts, level_shifts
+from analytics.rootcause.split import GUARD_SLOTS, Split
+
+P_SLOT = 0.1  # how much one more independent slot of history can lower a tail probability, at most
+WINDOWS_MAX = 12  # pseudo windows per series
+WINDOW_SLOTS = 2  # the shortest pseudo window
+HISTORY_MIN = 8  # slots of history below which there is nothing to slide over
+_ROWS_PRIOR = 6.0  # how many pseudo windows the family's inflation counts for in each series' own
+_NORMAL_MAD = 0.6745
+
+
+def calibrated_p(
+    values: np.ndarray,
+    split: Split,
+    *,
+    weights: np.ndarray | None = None,
+    scale_floor: float | np.ndarray = 0.0,
+) -> tuple[Shifts, np.ndarray, np.ndarray]:
+    """(shifts, p of a rise, p of a fall), each p (n,), floored by the history there is; NaN where unknown."""
+    shifts = level_shifts(values, split.before, split.after, weights=weights, scale_floor=scale_floor)
+    inflation = null_inflation(values, split, weights=weights, scale_floor=scale_floor)
+    t = shifts.t / inflation
+    floor = p_floor(np.isfinite(np.atleast_2d(values))[:, split.before].sum(axis=1))
+    rise, fall = stats.t.sf(t, shifts.df), stats.t.cdf(t, shifts.df)
+    return shifts, np.maximum(rise, floor), np.maximum(fall, floor)
+
+
+def null_inflation(
+    values: np.ndarray,
+    split: Split,
+    *,
+    weights: np.ndarray | None = None,
+    scale_floor: float | np.ndarray = 0.0,
+) -> np.ndarray:
+    """(n,) factor >= 1 by which the statistic varies more on this history than if slots were independent.
+
+    It is measured on pseudo windows that slide over the slots before the onset, shrunk towards the family's.
+    """
+    history = np.flatnonzero(split.before)
+    rows = np.atleast_2d(values)
+    if len(history) < HISTORY_MIN:
+        return np.ones(len(rows))
+    squares, count = np.zeros(len(rows)), np.zeros(len(rows))
+    for pretended in _pseudo_windows(history, int(split.after.sum()), rows.shape[1]):
+        shift = level_shifts(rows, pretended.before, pretended.after, weights=weights, scale_floor=scale_floor)
+        expected = shift.df / np.maximum(shift.df - 2.0, 1.0)
+        known = np.isfinite(shift.t)
+        squares += np.where(known, np.minimum(shift.t**2 / expected, 100.0), 0.0)
+        count += known
+    family = float(np.median(squares[count > 0] / count[count > 0])) if (count > 0).any() else 1.0
+    own = (squares + _ROWS_PRIOR * max(family, 1.0)) / (count + _ROWS_PRIOR)
+    return np.sqrt(np.maximum(own, 1.0))
+
+
+def _pseudo_windows(history: np.ndarray, slots_after: int, slots: int) -> list[Split]:
+    length = int(np.clip(min(slots_after, len(history) // 4), WINDOW_SLOTS, None))
+    starts = np.unique(np.linspace(0, len(history) - length, WINDOWS_MAX).astype(int))
+    windows = []
+    for start in starts:
+        chosen = np.zeros(slots, dtype=bool)
+        chosen[history[start : start + length]] = True
+        near = np.zeros(slots, dtype=bool)
+        near[history[max(start - GUARD_SLOTS, 0) : start + length + GUARD_SLOTS]] = True
+        rest = np.zeros(slots, dtype=bool)
+        rest[history] = True
+        windows.append(Split(rest & ~near, chosen, int(history[start])))
+    return windows
+
+
+def p_floor(slots: np.ndarray) -> np.ndarray:
+    """(n,) the least tail probability that so many slots of history can support; two slots at least."""
+    return np.power(P_SLOT, np.clip(slots, 1, 12).astype(float))
+
+
+def corrected(p: float | np.ndarray, tests: float | np.ndarray) -> np.ndarray:
+    """The probability that the least of so many independent p is as small (Šidák)."""
+    p = np.clip(np.asarray(p, dtype=np.float64), 1e-300, 1.0)
+    return np.where(p < 1e-6, np.minimum(p * tests, 1.0), -np.expm1(tests * np.log1p(-np.minimum(p, 1 - 1e-12))))

@@ -1,0 +1,210 @@
+"""What broke, since when, and why: from a World to a Diagnosis."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from analytics.rootcause import wording
+from analytics.rootcause.combine import Strengths, median_strengths, p_of, scores, strengths
+from analytics.rootcause.evidence.changes import recent_changes
+from analytics.rootcause.evidence.families import FAMILIES
+from analytics.rootcause.evidence.observations import Observations
+from analytics.rootcause.explain import Explained, Graph, explain_away
+from analytics.rootcause.onset import SHIFTS, Onset, find_onset
+from analytics.rootcause.split import shifted
+from analytics.world import World
+from causeway.findings import Diagnosis, DiagnosisVerdict, Evidence, Hypothesis, Message
+
+HYPOTHESES_MAX = 5
+CHANGE_BONUS = 0.3  # a change shortly before the onset makes its service this much likelier
+P_CAUSE = 0.01  # of the best hypothesis, corrected for all that was looked at
+P_CAUSE_UNSEEN = 1e-5  # where users notice nothing
+SCORE_MIN = 1.5
+SCORE_MIN_UNSEEN = 4.0
+GROWTH_MIN_UNSEEN = 0.25  # a resource that grew by less is no cause while nobody suffers
+RANKED_MIN = 0.3  # a smaller score is no hypothesis
+
+
+@dataclass(frozen=True, slots=True)
+class Judged:
+    """Everything that was weighed: scores (n,) after explaining away and with the bonus of changes."""
+
+    onset: Onset
+    observed: tuple[Observations, ...]
+    found: Strengths
+    explained: Explained
+    graph: Graph
+    changes: dict[str, list[Evidence]]
+    scores: np.ndarray
+    p: np.ndarray
+
+
+def diagnose(world: World) -> Diagnosis:
+    """The diagnosis of the World's window. Deterministic; pure; never raises for missing signals."""
+    judged = judge(world)
+    order = _order(judged)
+    verdict = _verdict(judged, order)
+    shown = () if verdict is DiagnosisVerdict.NO_ANOMALY else _hypotheses(world, judged, order)
+    onset_ns = None
+    if verdict is not DiagnosisVerdict.NO_ANOMALY:
+        onset_ns = int(world.timeline.times_ns[judged.onset.split.onset])
+    return Diagnosis(
+        window=world.window,
+        baseline=world.baseline,
+        verdict=verdict,
+        onset_ns=onset_ns,
+        hypotheses=shown,
+        symptoms=judged.onset.symptoms,
+        ruled_out=_ruled_out(judged, order) if shown else (),
+        summary=_summary(world, judged, verdict, shown),
+        examined=_examined(world, judged),
+    )
+
+
+def judge(world: World) -> Judged:
+    """All evidence of all families, weighed; what `diagnose` puts into words."""
+    onset = find_onset(world)
+    entities = np.array(sorted(map(str, world.nodes.index)), dtype=object)
+    splits = shifted(world.timeline, onset.split.onset, SHIFTS if onset.seen else (0,))
+    splits = tuple(split for split in splits if split.before.any() and split.after.any())
+    middle = next((i for i, split in enumerate(splits) if split.onset == onset.split.onset), 0)
+    tried, observed = [], ()
+    for i, split in enumerate(splits):
+        rows = tuple(registered.observe(world, split) for registered in FAMILIES)
+        tried.append(strengths(entities, rows))
+        observed = rows if i == middle else observed
+    found = median_strengths(tried, middle)
+    graph = Graph(world, entities)
+    explained = explain_away(graph, found)
+    changes = recent_changes(world, int(world.timeline.times_ns[onset.split.onset]))
+    bonus = np.array([1.0 + CHANGE_BONUS * (str(name) in changes) for name in entities])
+    return Judged(
+        onset=onset,
+        observed=observed,
+        found=found,
+        explained=explained,
+        graph=graph,
+        changes=changes,
+        scores=scores(explained.strength) * bonus,
+        p=p_of(found),
+    )
+
+
+def _order(judged: Judged) -> list[int]:
+    """Candidates, best first; ties by name."""
+    names = judged.found.entities
+    return sorted(
+        (int(i) for i in np.flatnonzero(judged.scores >= RANKED_MIN)),
+        key=lambda i: (-judged.scores[i], str(names[i])),
+    )
+
+
+def _verdict(judged: Judged, order: list[int]) -> DiagnosisVerdict:
+    if judged.onset.symptoms:
+        clear = bool(order) and judged.p[order[0]] <= P_CAUSE and judged.scores[order[0]] >= SCORE_MIN
+        return DiagnosisVerdict.CAUSE_FOUND if clear else DiagnosisVerdict.NO_CLEAR_CAUSE
+    if order and _stands_alone(judged, order[0]):
+        return DiagnosisVerdict.CAUSE_FOUND
+    return DiagnosisVerdict.NO_ANOMALY
+
+
+def _stands_alone(judged: Judged, node: int) -> bool:
+    """Whether a node is worth a warning although users notice nothing yet."""
+    if judged.p[node] > P_CAUSE_UNSEEN or judged.scores[node] < SCORE_MIN_UNSEEN:
+        return False
+    family = int(np.argmax(judged.explained.strength[node]))
+    seen = judged.observed[family]
+    if seen.currency != "log ratio":
+        return True
+    return bool(seen.excess[judged.found.best[node, family]] >= GROWTH_MIN_UNSEEN)
+
+
+def _hypotheses(world: World, judged: Judged, order: list[int]) -> tuple[Hypothesis, ...]:
+    worst = _affected(judged)
+    best = judged.scores[order[0]] if order else 1.0
+    runner_up = judged.scores[order[1]] if len(order) > 1 else 0.0
+    trust = confidence(best, runner_up)
+    onset_ns = int(world.timeline.times_ns[judged.onset.split.onset])
+    shown = []
+    for rank, node in enumerate(order[:HYPOTHESES_MAX], start=1):
+        name = str(judged.found.entities[node])
+        family = FAMILIES[int(np.argmax(judged.explained.strength[node]))].name
+        shown.append(
+            Hypothesis(
+                rank=rank,
+                entity=name,
+                entity_type=str(world.nodes["type"].get(name, "service")),
+                family=family,
+                confidence=trust if rank == 1 else trust * float(judged.scores[node] / best),
+                summary=Message(f"rootcause.summary_{family}", {"entity": name}),
+                evidence_for=wording.evidence_for(judged, node),
+                evidence_against=wording.evidence_against(judged, node),
+                path=judged.graph.path(node, worst),
+                onset_ns=onset_ns,
+            )
+        )
+    return tuple(shown)
+
+
+def confidence(best: float, runner_up: float) -> float:
+    """How sure the first place is, in [0, 1]: by its own strength and by its margin over the second."""
+    margin = max(best - runner_up, 0.0) / best if best > 0 else 0.0
+    return float((1.0 - 10.0 ** (-best / 3.0)) * (0.35 + 0.65 * margin**0.5))
+
+
+def _affected(judged: Judged) -> dict[int, float]:
+    """Entry services by the p of their worst symptom; where nobody suffers, those that nobody calls."""
+    place = judged.graph.place
+    suffering: dict[int, float] = {}
+    for symptom in judged.onset.symptoms:
+        node = place.get(symptom.entity)
+        if node is not None:
+            suffering[node] = min(symptom.p, suffering.get(node, 1.0))
+    if suffering:
+        return suffering
+    return {
+        i: 1.0 for i in range(len(judged.found.entities)) if judged.graph.callees[i] and not judged.graph.callers[i]
+    }
+
+
+def _ruled_out(judged: Judged, order: list[int]) -> tuple[Evidence, ...]:
+    """Suspicious nodes that a node behind them explains: symptoms, not causes."""
+    best = order[0] if order else -1
+    names = judged.found.entities
+    raw = scores(judged.found.strength)
+    return tuple(
+        Evidence(
+            family=FAMILIES[int(np.argmax(judged.found.strength[i]))].name,
+            entity=str(names[i]),
+            reason=Message(
+                "rootcause.explained", {"entity": str(names[i]), "cause": str(names[judged.explained.by[i]])}
+            ),
+            p=float(judged.p[i]),
+        )
+        for i in np.argsort(-raw, kind="stable")
+        if i != best and raw[i] >= RANKED_MIN and judged.explained.discount[i] > 0.4
+    )
+
+
+def _summary(world: World, judged: Judged, verdict: DiagnosisVerdict, shown: tuple[Hypothesis, ...]) -> Message:
+    if verdict is DiagnosisVerdict.NO_ANOMALY:
+        judgeable = sum(sum(rows) for rows in world.seen.values()) > 0
+        return Message("rootcause.no_anomaly" if judgeable else "rootcause.no_records")
+    first = judged.onset.symptoms[0] if judged.onset.symptoms else None
+    if first is None:
+        return Message("rootcause.warning", {"cause": shown[0].entity})
+    values = {"entity": first.entity, "now": first.value, "usual": first.usual}
+    if verdict is DiagnosisVerdict.NO_CLEAR_CAUSE:
+        return Message(f"rootcause.unclear_{first.indicator}", values)
+    return Message(f"rootcause.found_{first.indicator}", {**values, "cause": shown[0].entity})
+
+
+def _examined(world: World, judged: Judged) -> dict[str, int]:
+    return {
+        "entities": len(judged.found.entities),
+        "slots": len(world.timeline),
+        "observations": int(judged.found.rows.sum()),
+        **{registered.name: int(judged.found.rows[:, i].sum()) for i, registered in enumerate(FAMILIES)},
+    }

@@ -1,0 +1,117 @@
+"""Logs: templates that are new, have vanished, or changed their share of the requests."""
+
+from __future__ import annotations
+
+import re
+
+import numpy as np
+import pandas as pd
+
+from analytics.anomalies.counts import dispersion, rate_shift_p
+from analytics.rootcause.evidence.observations import Observations, chart, nothing, number
+from analytics.rootcause.split import Split
+from analytics.world import World
+from causeway.findings import Evidence, Message
+
+FAMILY = "logs"
+TEMPLATE_TEXT_MAX = 160
+_LINES_MIN = 4  # fewer lines in all tell nothing
+_ERROR_NUMBER, _WARN_NUMBER = 17, 13  # OTLP severity numbers
+_WEIGHTS = {"error": 1.0, "warn": 0.85, "plain": 0.7}  # exponents of p by severity
+_VANISHED_WEIGHT = 0.8  # what is missing is more often a change of traffic than what is new
+_ERROR_WORDS = re.compile(r"\b(?:ERROR|FATAL|CRITICAL|SEVERE|PANIC|panic|Traceback|\w*Exception)\b")
+_WARN_WORDS = re.compile(r"\b(?:WARN|WARNING)\b")
+
+
+def observe(world: World, split: Split) -> Observations:
+    """One row per (service, template)."""
+    meta, counts = world.logs.meta, np.nan_to_num(world.logs.counts.astype(np.float64))
+    if not len(meta):
+        return nothing(FAMILY)
+    services = meta["service"].to_numpy()
+    lines = _lines(services, counts)
+    requests = _requests(world, services, lines)
+    before, after = counts[:, split.before].sum(axis=1), counts[:, split.after].sum(axis=1)
+    rise, fall = np.zeros(len(meta)), np.zeros(len(meta))
+    for exposure in (requests, lines):
+        up, down = _shift(counts, exposure, split)
+        rise, fall = np.maximum(rise, up), np.maximum(fall, down)
+    weight = severity_weights(meta)
+    falls = np.where(weight > _WEIGHTS["plain"], 1.0, fall)  # fewer errors are no harm
+    p = np.minimum(np.power(rise, weight), np.power(falls, weight * _VANISHED_WEIGHT))
+    p = np.where(before + after >= _LINES_MIN, np.minimum(1.0, 2.0 * p), 1.0)
+    rate = counts / np.maximum(requests, 1.0)
+
+    def tell(row: int) -> Evidence:
+        rates = np.where(requests[row] > 0, rate[row], np.nan)
+        sums = (before[row], after[row], requests[row][split.before].sum(), requests[row][split.after].sum())
+        return _tell(world, split, meta.iloc[row], rates, sums, float(p[row]))
+
+    return Observations(FAMILY, services, p, np.full(len(meta), np.nan), "", tell)
+
+
+def _shift(counts: np.ndarray, exposure: np.ndarray, split: Split) -> tuple[np.ndarray, np.ndarray]:
+    bursts = dispersion(counts[:, split.before], exposure[:, split.before])
+    return rate_shift_p(
+        counts[:, split.before].sum(axis=1),
+        counts[:, split.after].sum(axis=1),
+        exposure[:, split.before].sum(axis=1),
+        exposure[:, split.after].sum(axis=1),
+        bursts=bursts,
+    )
+
+
+def _lines(services: np.ndarray, counts: np.ndarray) -> np.ndarray:
+    """(n, t) all lines of the row's service."""
+    codes, names = pd.factorize(services)
+    total = np.zeros((len(names), counts.shape[1]))
+    np.add.at(total, codes, counts)
+    return total[codes]
+
+
+def _requests(world: World, services: np.ndarray, lines: np.ndarray) -> np.ndarray:
+    """(n, t) requests of the row's service; its log lines where it has no traces."""
+    place = world.services.keys.get_level_values("service").get_indexer(services)
+    traced = place >= 0
+    requests = lines.copy()
+    requests[traced] = world.services.calls[place[traced]]
+    silent = requests.sum(axis=1) == 0
+    requests[silent] = lines[silent]
+    return requests
+
+
+def severity_weights(meta: pd.DataFrame) -> np.ndarray:
+    """(n,) how much a rise of each template says: by its severity, or by the words in it."""
+    number_of = meta["severity_number"].to_numpy()
+    template = meta["template"].astype(str)
+    error = (number_of >= _ERROR_NUMBER) | template.str.contains(_ERROR_WORDS).to_numpy()
+    warn = (number_of >= _WARN_NUMBER) | template.str.contains(_WARN_WORDS).to_numpy()
+    return np.where(error, _WEIGHTS["error"], np.where(warn, _WEIGHTS["warn"], _WEIGHTS["plain"]))
+
+
+def _tell(
+    world: World,
+    split: Split,
+    meta: pd.Series,
+    rates: np.ndarray,
+    sums: tuple[float, float, float, float],
+    p: float,
+) -> Evidence:
+    before, after, requests_before, requests_after = sums
+    now, usual = after / max(requests_after, 1.0), before / max(requests_before, 1.0)
+    name = "log_new" if before == 0 else "log_gone" if after == 0 else "log_more" if now > usual else "log_less"
+    values = {
+        "entity": meta["service"],
+        "template": str(meta["template"])[:TEMPLATE_TEXT_MAX],
+        "count": int(after),
+        "now": number(now),
+        "usual": number(usual),
+    }
+    title = Message("rootcause.chart_log", values)
+    return Evidence(
+        FAMILY,
+        str(meta["service"]),
+        Message(f"rootcause.{name}", values),
+        p=p,
+        chart=chart(title, "", world.timeline, rates, split),
+    )

@@ -1,0 +1,130 @@
+"""Resource metrics: what a node uses more of than it usually does, beyond what more requests would need."""
+
+from __future__ import annotations
+
+import re
+
+import numpy as np
+import pandas as pd
+
+from analytics.rootcause.calibration import calibrated_p
+from analytics.rootcause.evidence.observations import Observations, chart, level, nothing, number
+from analytics.rootcause.split import Split
+from analytics.world import World
+from causeway.findings import Evidence, Message
+from causeway.messages import quantity
+
+FAMILY = "metrics"
+_RESOURCE = re.compile(
+    r"cpu|mem|heap|rss|gc|thread|goroutine|fds?\b|file_?desc|handle|disk|filesystem|io|throttl|restart|oom|"
+    r"connection|pool|queue|lag|swap|page_?fault|saturat|pressure",
+    re.IGNORECASE,
+)
+_SYMPTOM = re.compile(r"latency|duration|request|response|success|error|workload|calls|spans|logs", re.IGNORECASE)
+_SCARCE = re.compile(r"free|available|idle|remaining|headroom", re.IGNORECASE)  # less of these is worse
+_OTHER_WEIGHT = 0.5  # exponent of p for a metric that is no resource
+_SPREAD_FLOOR = 0.05
+_INTERVALS_MAX = 9  # a carried value is at most 90 s old
+_REPEATS_MIN = 3
+
+
+def observe(world: World, split: Split) -> Observations:
+    """One row per series of a known service that is not itself a symptom."""
+    meta = world.metrics.meta
+    chosen = (meta["service"] != "").to_numpy() & ~meta["name"].str.contains(_SYMPTOM).to_numpy()
+    if not chosen.any():
+        return nothing(FAMILY)
+    meta, values = meta[chosen].reset_index(drop=True), world.metrics.values[chosen].astype(np.float64)
+    once = without_repeats(values, meta["name"].to_numpy())
+    logs = _logs(once, meta["name"].to_numpy())
+    logs = logs - _load(world, meta["service"].to_numpy(), split)
+    shifts, rise, fall = calibrated_p(logs, split, scale_floor=_SPREAD_FLOOR)
+    scarce = meta["name"].str.contains(_SCARCE).to_numpy()
+    p = np.where(scarce, fall, rise)
+    resource = meta["name"].str.contains(_RESOURCE).to_numpy()
+    p = np.power(p, np.where(resource, 1.0, _OTHER_WEIGHT))
+    more = np.abs(np.nan_to_num(shifts.after - shifts.before))
+
+    def tell(row: int) -> Evidence:
+        return _tell(world, split, meta.iloc[row], values[row], float(p[row]))
+
+    return Observations(FAMILY, meta["service"].to_numpy(), p, more, "log ratio", tell)
+
+
+def without_repeats(values: np.ndarray, names: np.ndarray) -> np.ndarray:
+    """The same with NaN where a value was only carried on: a sample a minute is one fact, not six."""
+    known = np.isfinite(values)
+    same = np.zeros(values.shape, dtype=bool)
+    same[:, 1:] = known[:, 1:] & (values[:, 1:] == values[:, :-1])
+    changes = (known & ~same).sum(axis=1)
+    run = known.sum(axis=1) / np.maximum(changes, 1)
+    interval = pd.Series(np.where(changes >= _REPEATS_MIN, run, np.nan)).groupby(names).transform("median")
+    every = np.clip(np.round(interval.fillna(1.0).to_numpy()), 1, _INTERVALS_MAX).astype(int)
+    slots = np.arange(values.shape[1])
+    last_new = np.maximum.accumulate(np.where(known & ~same, slots, -1), axis=1)
+    kept = known & ((slots - last_new) % every[:, None] == 0)
+    return np.where(kept, values, np.nan)
+
+
+def _logs(values: np.ndarray, names: np.ndarray) -> np.ndarray:
+    """Log of the value above a tenth of what is typical for that metric, so that small bases do not explode."""
+    size = pd.DataFrame({"name": names, "size": np.nan_to_num(np.nanmean(np.abs(_some(values)), axis=1))})
+    typical = size.groupby("name")["size"].transform("median").to_numpy()
+    base = np.maximum(typical, size["size"].to_numpy() * 0.1)
+    base = np.where(base > 0, base, 1.0) * 0.1
+    return np.log(np.maximum(values, 0.0) + base[:, None])
+
+
+def _some(values: np.ndarray) -> np.ndarray:
+    """The values, with one 0 in rows that have none (so that a mean exists)."""
+    none = ~np.isfinite(values).any(axis=1)
+    filled = values.copy()
+    filled[none, 0] = 0.0
+    return filled
+
+
+def _load(world: World, services: np.ndarray, split: Split) -> np.ndarray:
+    """(n, t) log of how many times its usual requests a service gets from the onset on, where more than usual."""
+    calls = np.nan_to_num(world.services.calls.astype(np.float64))
+    before, after = calls[:, split.before].mean(axis=1), calls[:, split.after].mean(axis=1)
+    more = np.log(np.maximum(after, 1e-9) / np.maximum(before, 1e-9))
+    more = np.where((before > 0) & (after > before), np.minimum(more, 3.0), 0.0)
+    place = world.services.keys.get_level_values("service").get_indexer(services)
+    by_row = np.where(place >= 0, more[place] if len(more) else 0.0, 0.0)
+    return by_row[:, None] * split.after[None, :]
+
+
+def _tell(world: World, split: Split, meta: pd.Series, values: np.ndarray, p: float) -> Evidence:
+    now, usual = level(values, split.after), level(values, split.before)
+    holder = meta["instance"] or meta["service"]
+    unit = str(meta["unit"] or "")
+    unit = "" if unit.startswith("{") else "ratio" if unit == "1" else unit
+    name = "metric_rises" if _keeps_rising(values, split) else "metric_up" if now >= usual else "metric_down"
+    message = {
+        "entity": holder,
+        "metric": meta["name"],
+        "now": _quantity(now, unit),
+        "usual": _quantity(usual, unit),
+    }
+    title = Message("rootcause.chart_metric", message)
+    return Evidence(
+        FAMILY,
+        str(meta["service"]),
+        Message(f"rootcause.{name}", message),
+        p=p if np.isfinite(p) else None,
+        chart=chart(title, unit, world.timeline, values, split),
+    )
+
+
+def _quantity(value: float, unit: str) -> str:
+    return quantity(number(value), unit)
+
+
+def _keeps_rising(values: np.ndarray, split: Split) -> bool:
+    """Whether nearly every later value after the onset is larger than the earlier ones (Kendall's tau)."""
+    later = values[split.after]
+    later = later[np.isfinite(later)]
+    if len(later) < 6:
+        return False
+    pairs = np.sign(later[None, :] - later[:, None])[np.triu_indices(len(later), 1)]
+    return bool(pairs.mean() > 0.7)

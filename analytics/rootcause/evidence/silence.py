@@ -1,0 +1,152 @@
+"""Silence: an instance that served steadily and stopped, and what the platform said about it."""
+
+from __future__ import annotations
+
+import numpy as np
+import pandas as pd
+
+from analytics.anomalies.counts import dispersion
+from analytics.rootcause.calibration import p_floor
+from analytics.rootcause.evidence.observations import Observations, chart, nothing, number
+from analytics.rootcause.split import GUARD_SLOTS, Split
+from analytics.world import World
+from causeway.findings import Evidence, Message
+
+FAMILY = "silence"
+_STEADY = 0.5  # share of the slots with requests in which an instance must have been seen to be missed
+_SILENT_SLOTS_MIN = 2
+_REPORTED_P = {"oom": 1e-6, "restart": 1e-4, "probe": 1e-4}  # what the platform itself reports needs no statistics
+
+
+def observe(world: World, split: Split) -> Observations:
+    """One row per instance that fell silent for good after the onset, and one per reported death."""
+    rows = [*_silent(world, split), *_reported(world, split)]
+    if not rows:
+        return nothing(FAMILY)
+
+    def tell(row: int) -> Evidence:
+        return rows[row]
+
+    return Observations(
+        FAMILY,
+        np.array([evidence.entity for evidence in rows], dtype=object),
+        np.array([evidence.p for evidence in rows], dtype=np.float64),
+        np.full(len(rows), np.nan),
+        "",
+        tell,
+    )
+
+
+def _silent(world: World, split: Split) -> list[Evidence]:
+    names, calls, services = _by_instance(world)
+    if not len(names):
+        return []
+    last = np.array([np.flatnonzero(row)[-1] if row.any() else -1 for row in calls])
+    slots = np.arange(calls.shape[1])
+    usual = calls[:, split.before]
+    total = _of_service(services, calls)
+    busy = total[:, split.before] > 0
+    steady = ((usual > 0) & busy).sum(axis=1) >= _STEADY * np.maximum(busy.sum(axis=1), 1)
+    share = usual.sum(axis=1) / np.maximum(total[:, split.before].sum(axis=1), 1.0)
+    silent = slots[None, :] > last[:, None]
+    demand = _demand(world, services, total, split)
+    missed = (share[:, None] * demand * silent).sum(axis=1)
+    bursts = dispersion(usual, np.where(busy, total[:, split.before], 0.0))
+    p = np.maximum(np.exp(-missed / bursts), p_floor(split.before.sum() + silent.sum(axis=1)))
+    recent = last >= split.onset - GUARD_SLOTS - 2
+    long_enough = silent.sum(axis=1) >= _SILENT_SLOTS_MIN
+    gone = steady & recent & long_enough & (usual.sum(axis=1) > 0) & ~_replaced(world, services, last, split)
+    return [
+        _tell(world, split, str(services[i]), str(names[i]), calls[i], int(last[i]), float(p[i]))
+        for i in np.flatnonzero(gone)
+    ]
+
+
+def _by_instance(world: World) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    keys = world.instances.keys.to_frame(index=False)
+    named = (keys["instance"] != "").to_numpy()
+    keys, rows = keys[named], np.nan_to_num(world.instances.calls[named].astype(np.float64))
+    groups = keys.groupby(["service", "instance"], sort=True).ngroup().to_numpy()
+    size = int(groups.max()) + 1 if len(groups) else 0
+    calls = np.zeros((size, rows.shape[1]))
+    np.add.at(calls, groups, rows)
+    first = keys.assign(group=groups).drop_duplicates("group").sort_values("group")
+    return first["instance"].to_numpy(), calls, first["service"].to_numpy()
+
+
+def _of_service(services: np.ndarray, calls: np.ndarray) -> np.ndarray:
+    codes, names = pd.factorize(services)
+    total = np.zeros((len(names), calls.shape[1]))
+    np.add.at(total, codes, calls)
+    return total[codes]
+
+
+def _demand(world: World, services: np.ndarray, total: np.ndarray, split: Split) -> np.ndarray:
+    """(n, t) requests that each service should get: as usual, scaled by what its callers are asked themselves.
+
+    A service whose callers have gone quiet is not missed; one with other instances is asked through them.
+    """
+    entries = np.nan_to_num(world.entries.calls.astype(np.float64)).sum(axis=0)
+    usual_entries = entries[split.before].mean() if split.before.any() else 0.0
+    pace = np.minimum(entries / usual_entries, 1.0) if usual_entries > 0 else np.ones(len(entries))
+    usual = total[:, split.before].mean(axis=1, keepdims=True)
+    alone = pd.Series(services).map(pd.Series(services).value_counts()).to_numpy() == 1
+    return np.where(alone[:, None], usual * pace[None, :], np.minimum(total, usual))
+
+
+def _replaced(world: World, services: np.ndarray, last: np.ndarray, split: Split) -> np.ndarray:
+    """(n,) whether an instance of another version took over about when this one stopped."""
+    keys = world.instances.keys.to_frame(index=False)
+    calls = np.nan_to_num(world.instances.calls)
+    first = np.array([np.flatnonzero(row)[0] if row.any() else 1 << 30 for row in calls])
+    seen_before = calls[:, split.before].sum(axis=1) > 0
+    old = set(zip(keys["service"][seen_before], keys["version"][seen_before], strict=True))
+    fresh = [i for i in range(len(keys)) if (keys["service"].iloc[i], keys["version"].iloc[i]) not in old]
+    starts = [(keys["service"].iloc[i], first[i]) for i in fresh]
+    return np.array(
+        [
+            any(s == name and abs(start - stop) <= 6 for name, start in starts)
+            for s, stop in zip(services, last, strict=True)
+        ],
+        dtype=bool,
+    )
+
+
+def _reported(world: World, split: Split) -> list[Evidence]:
+    """Deaths that the platform reported, not those derived from the very silence above."""
+    events = world.events
+    if not len(events):
+        return []
+    since = world.timeline.times_ns[max(split.onset - GUARD_SLOTS - 2, 0)]
+    chosen = events[events["kind"].isin(_REPORTED_P) & (events["time_ns"] >= since)]
+    return [
+        Evidence(
+            FAMILY,
+            str(row.service or row.entity),
+            Message(
+                "rootcause.reported",
+                {"entity": str(row.instance or row.entity), "message": str(row.message or row.reason)},
+            ),
+            p=_REPORTED_P[row.kind],
+        )
+        for row in chosen.itertuples()
+        if "causeway.derived" not in dict(row.attributes or {})
+    ]
+
+
+def _tell(world: World, split: Split, service: str, instance: str, calls: np.ndarray, last: int, p: float) -> Evidence:
+    timeline = world.timeline
+    values = {
+        "entity": service,
+        "instance": instance,
+        "usual": number(calls[split.before].mean() / (timeline.step_ns / 1e9)),
+        "silent": float((len(timeline) - 1 - last) * timeline.step_ns / 1e9),
+    }
+    title = Message("rootcause.chart_silence", values)
+    return Evidence(
+        FAMILY,
+        service,
+        Message("rootcause.silent", values),
+        p=p,
+        chart=chart(title, "", timeline, calls, split),
+    )

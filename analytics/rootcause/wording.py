@@ -1,0 +1,66 @@
+"""The evidence for and against one entity, picked from everything observed."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from analytics.rootcause.evidence.families import FAMILIES
+from causeway.findings import Evidence, Message
+
+if TYPE_CHECKING:
+    from analytics.rootcause.diagnose import Judged
+
+FOR_PER_FAMILY_MAX = 3
+P_FOR = 0.05
+P_AGAINST = 0.2
+_DISCOUNT_TOLD = 0.3
+
+
+def evidence_for(judged: Judged, node: int) -> tuple[Evidence, ...]:
+    """What speaks for it: the most telling rows of each family, strongest family first; then changes, callees."""
+    found = judged.found
+    told: list[Evidence] = []
+    for family in np.argsort(-judged.explained.strength[node], kind="stable"):
+        if np.nan_to_num(found.p[node, family], nan=1.0) < P_FOR:
+            told.extend(_rows(judged, node, int(family)))
+    told.extend(judged.changes.get(str(found.entities[node]), []))
+    quiet = _quiet_callees(judged, node)
+    return (*told, quiet) if quiet is not None else tuple(told)
+
+
+def evidence_against(judged: Judged, node: int) -> tuple[Evidence, ...]:
+    """What speaks against it: families that saw it and found nothing, and a node behind it that would explain it."""
+    found = judged.found
+    name = str(found.entities[node])
+    told = [
+        Evidence(
+            registered.name,
+            name,
+            Message(f"rootcause.usual_{registered.name}", {"entity": name, "count": int(found.rows[node, i])}),
+            p=float(found.p[node, i]),
+        )
+        for i, registered in enumerate(FAMILIES)
+        if found.rows[node, i] and np.nan_to_num(found.p[node, i], nan=0.0) > P_AGAINST
+    ]
+    if judged.explained.by[node] >= 0 and judged.explained.discount[node] > _DISCOUNT_TOLD:
+        cause = str(found.entities[judged.explained.by[node]])
+        told.append(Evidence("self_time", name, Message("rootcause.explained", {"entity": name, "cause": cause})))
+    return tuple(told)
+
+
+def _rows(judged: Judged, node: int, family: int) -> list[Evidence]:
+    seen = judged.observed[family]
+    mine = np.flatnonzero((seen.entities == judged.found.entities[node]) & (np.nan_to_num(seen.p, nan=1.0) < P_FOR))
+    best = mine[np.argsort(seen.p[mine], kind="stable")][:FOR_PER_FAMILY_MAX]
+    return [seen.tell(int(row)) for row in best]
+
+
+def _quiet_callees(judged: Judged, node: int) -> Evidence | None:
+    callees = judged.graph.callees[node]
+    limit = 0.25 * judged.scores[node]
+    if not callees or any(judged.scores[callee] > limit for callee in callees):
+        return None
+    name = str(judged.found.entities[node])
+    return Evidence("self_time", name, Message("rootcause.quiet_callees", {"entity": name, "count": len(callees)}))
