@@ -7,13 +7,14 @@ from dataclasses import dataclass
 import numpy as np
 
 from analytics.rootcause.split import GUARD_SLOTS, Split, split_at
-from analytics.rootcause.symptoms import Indicators, indicators, symptoms, tail_probabilities
+from analytics.rootcause.symptoms import Indicators, indicators, symptoms
 from analytics.world import Timeline, World
 from causeway.findings import Symptom
 
-CANDIDATES_MAX = 60
 AFTER_MIN = 2  # slots that a change must have lasted
 BEFORE_MIN = 2
+_CLIP_MAD = 8.0  # latencies further from the median than this many MADs are pulled in
+_CLIP_LOG_MIN = 0.7  # but never within a factor of two
 SHIFTS = (-2, -1, 0, 1, 2)  # onsets around the best that are scored too
 
 
@@ -33,14 +34,13 @@ def find_onset(world: World) -> Onset:
     default = split_at(world.timeline, _first_in_window(world.timeline))
     if not len(found.names) or not len(candidates):
         return Onset(default, seen=False, symptoms=())
-    strength = _strengths(found, [split_at(world.timeline, int(slot)) for slot in candidates])
-    best = int(candidates[int(np.argmax(strength))])
-    best = _earliest_as_strong(world.timeline, found, best)
-    noticed = symptoms(world, found, split_at(world.timeline, best), looks=_looks(candidates))
-    if noticed:
-        return Onset(split_at(world.timeline, best), seen=True, symptoms=noticed)
-    noticed = symptoms(world, found, default)
-    return Onset(default, seen=bool(noticed), symptoms=noticed)
+    likelihood = change_likelihood(found)[candidates]
+    best = split_at(world.timeline, int(candidates[int(np.argmax(likelihood))]))
+    for split, looks in ((best, _looks(candidates)), (default, 1)):
+        noticed = symptoms(world, found, split, looks=looks)
+        if noticed:
+            return Onset(split, seen=True, symptoms=noticed)
+    return Onset(default, seen=False, symptoms=())
 
 
 def _first_in_window(timeline: Timeline) -> int:
@@ -49,11 +49,9 @@ def _first_in_window(timeline: Timeline) -> int:
 
 
 def _candidates(timeline: Timeline) -> np.ndarray:
-    """Slots of the window that leave enough on both sides; thinned where there are very many."""
+    """Slots of the window that leave enough on both sides."""
     start = max(_first_in_window(timeline), BEFORE_MIN + GUARD_SLOTS)
-    slots = np.arange(start, len(timeline) - AFTER_MIN + 1)
-    every = max(1, -(-len(slots) // CANDIDATES_MAX))
-    return slots[::every]
+    return np.arange(start, len(timeline) - AFTER_MIN + 1)
 
 
 def _looks(candidates: np.ndarray) -> int:
@@ -61,41 +59,48 @@ def _looks(candidates: np.ndarray) -> int:
     return 1 + int(np.ceil(np.log2(max(len(candidates), 1))))
 
 
-def _strengths(found: Indicators, splits: list[Split]) -> np.ndarray:
-    """(k,) how clearly the indicators change at each split: the sum of -log p beyond chance."""
-    strength = np.zeros(len(splits))
-    for i, split in enumerate(splits):
-        together = np.concatenate(tail_probabilities(found, split))
-        surprise = -np.log10(np.clip(together, 1e-12, 1.0))
-        strength[i] = np.maximum(surprise - 1.0, 0.0).sum()
-    return strength
+def change_likelihood(found: Indicators) -> np.ndarray:
+    """(t,) log likelihood gained by two levels, before and from each slot on, over one: all indicators together."""
+    return _failing_gain(found.errors, found.calls) + _latency_gain(found)
 
 
-def _earliest_as_strong(timeline: Timeline, found: Indicators, best: int) -> int:
-    """Among the slots just around the best, the one that fits the raw series best (ratio of variances)."""
-    around = [slot for slot in range(best - 3, best + 4) if 1 <= slot <= len(timeline) - AFTER_MIN]
-    around = [slot for slot in around if slot >= _first_in_window(timeline)] or [best]
-    series = _user_series(found)
-    return min(around, key=lambda slot: (_misfit(series, slot), slot))
+def _failing_gain(errors: np.ndarray, calls: np.ndarray) -> np.ndarray:
+    """Two binomial shares instead of one."""
+    passed, failed = _sums(calls - errors), _sums(errors)
+    gain = np.zeros(errors.shape)
+    for part in (failed, passed):
+        gain += _x_log_x(part[0]) + _x_log_x(part[1]) - _x_log_x(part[0] + part[1])
+    both = (failed[0] + passed[0], failed[1] + passed[1])
+    gain -= _x_log_x(both[0]) + _x_log_x(both[1]) - _x_log_x(both[0] + both[1])
+    return np.sum(gain, axis=0)
 
 
-def _user_series(found: Indicators) -> np.ndarray:
-    """(2, t): failing share, and mean log latency, over all entry points together."""
-    calls = np.maximum(found.calls.sum(axis=0), 1e-9)
-    failing = found.errors.sum(axis=0) / calls
-    logs = np.nan_to_num(np.log(found.latency_ms + 0.1))
-    weight = np.where(np.isfinite(found.latency_ms), found.calls, 0.0)
-    usual = np.sum(logs * weight, axis=1, keepdims=True) / np.maximum(weight.sum(axis=1, keepdims=True), 1e-9)
-    slower = ((logs - usual) * weight).sum(axis=0) / np.maximum(weight.sum(axis=0), 1e-9)
-    return np.vstack([failing, slower])
+def _latency_gain(found: Indicators) -> np.ndarray:
+    """Two normal levels of log latency instead of one, weighted by requests, outliers pulled in."""
+    logs = np.log(found.latency_ms + 0.1)
+    known = np.isfinite(logs) & (found.calls > 0)
+    some = known.sum(axis=1) > BEFORE_MIN + AFTER_MIN
+    if not some.any():
+        return np.zeros(found.calls.shape[1])
+    logs, known, calls = np.where(known, logs, np.nan)[some], known[some], found.calls[some]
+    middle = np.nanmedian(logs, axis=1, keepdims=True)
+    reach = np.maximum(_CLIP_MAD * np.nanmedian(np.abs(logs - middle), axis=1, keepdims=True), _CLIP_LOG_MIN)
+    logs = np.nan_to_num(np.clip(logs - middle, -reach, reach))
+    slots = known.sum(axis=1, keepdims=True)
+    weight = np.where(known, calls, 0.0)
+    weight = weight * slots / weight.sum(axis=1, keepdims=True)
+    level, mass, square = _sums(weight * logs), _sums(weight), (weight * logs**2).sum(axis=1, keepdims=True)
+    whole = square - (level[0] + level[1]) ** 2 / np.maximum(mass[0] + mass[1], 1e-9)
+    left = square - level[0] ** 2 / np.maximum(mass[0], 1e-9) - level[1] ** 2 / np.maximum(mass[1], 1e-9)
+    floor = 1e-9 + 1e-6 * slots
+    return np.sum(0.5 * slots * np.log(np.maximum(whole, floor) / np.maximum(left, floor)), axis=0)
 
 
-def _misfit(series: np.ndarray, slot: int) -> float:
-    """What two levels, one on each side of the slot, leave unexplained: in shares of each series' variance."""
-    total = 0.0
-    for row in series:
-        spread = float(((row - row.mean()) ** 2).sum())
-        if spread > 0:
-            left = ((row[:slot] - row[:slot].mean()) ** 2).sum() + ((row[slot:] - row[slot:].mean()) ** 2).sum()
-            total += float(left) / spread
-    return total
+def _sums(values: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """(sum before each slot, sum from each slot on), each (n, t)."""
+    running = np.cumsum(values, axis=1)
+    return running - values, running[:, -1:] - running + values
+
+
+def _x_log_x(x: np.ndarray) -> np.ndarray:
+    return np.where(x > 0, x * np.log(np.maximum(x, 1e-300)), 0.0)
