@@ -110,9 +110,7 @@ class Supervisor:
     Each child's output goes to `folder/NAME.log`; `tell` hears of everything that happens.
     """
 
-    def __init__(
-        self, folder: Path, *, tell: Callable[[Happening], None], policy: Policy | None = None
-    ) -> None:
+    def __init__(self, folder: Path, *, tell: Callable[[Happening], None], policy: Policy | None = None) -> None:
         self._folder = folder
         self._tell = tell
         self._policy = policy or Policy()
@@ -142,11 +140,7 @@ class Supervisor:
                 self._died(running)
             elif running.restart_at_s is not None and time.monotonic() >= running.restart_at_s:
                 self._start(running)
-            elif (
-                running.process
-                and not running.ready
-                and (running.child.ready is None or running.child.ready())
-            ):
+            elif running.process and not running.ready and (running.child.ready is None or running.child.ready()):
                 running.ready = running.was_ready = True
                 self._tell(Happening(running.child.name, What.READY, running.process.pid))
 
@@ -245,9 +239,7 @@ class Supervisor:
 
 def _never_ready(name: str, deaths: int, code: int, tail: tuple[str, ...]) -> str:
     said = "".join(f"\n  | {line}" for line in tail)
-    return (
-        f"{name} died {deaths} times in a row before it was ready (last exit status {code}); it said:{said}"
-    )
+    return f"{name} died {deaths} times in a row before it was ready (last exit status {code}); it said:{said}"
 
 
 def _copy(source: IO[bytes], path: Path, tail: deque[str]) -> None:

@@ -5,10 +5,14 @@ from __future__ import annotations
 import argparse
 import signal
 import threading
+import time
 from pathlib import Path
 
 from causeway.demo.shop import plan
 from causeway.demo.shop.settings import read
+
+# Requests that run when an instance is told to stop may finish.
+_DRAIN_S = 0.4
 
 
 def main() -> None:
@@ -67,6 +71,7 @@ def _service(arguments: argparse.Namespace, stop: threading.Event) -> None:
     stop.wait()
     server.shutdown()
     server.server_close()
+    time.sleep(_DRAIN_S)
     service.telemetry.close()
 
 

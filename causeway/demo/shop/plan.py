@@ -16,6 +16,9 @@ HOST = "127.0.0.1"
 PRODUCTS = range(100, 1000)
 QUEUE = "order.placed"
 BROKER = "broker"
+METRICS_EVERY_S = 10.0
+# The bucket bounds that the semantic conventions advise for http.server.request.duration, in seconds.
+DURATION_BOUNDS_S = (0.005, 0.01, 0.025, 0.05, 0.075, 0.1, 0.25, 0.5, 0.75, 1.0, 2.5, 5.0, 7.5, 10.0)
 # What clients allow for an answer, and wait before they try another instance.
 CALL_TIMEOUT_S = 4.0
 RETRY_PAUSE_S = 0.25

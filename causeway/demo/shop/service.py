@@ -22,7 +22,7 @@ from causeway.demo.shop import plan
 from causeway.demo.shop.ask import Asker, Connections, UpstreamFailed
 from causeway.demo.shop.database import Database
 from causeway.demo.shop.settings import ShopSettings
-from causeway.demo.shop.telemetry import DURATION_BOUNDS_S, Telemetry
+from causeway.demo.shop.telemetry import Telemetry
 from causeway.demo.shop.trouble import Trouble
 
 # Of a request's own time, so much is spent before it asks others.
@@ -64,7 +64,7 @@ class ShopService:
             "http.server.request.duration",
             "s",
             "Duration of HTTP server requests",
-            explicit_bucket_boundaries_advisory=DURATION_BOUNDS_S,
+            explicit_bucket_boundaries_advisory=plan.DURATION_BOUNDS_S,
         )
         self._announce()
 

@@ -24,10 +24,7 @@ from opentelemetry.sdk.trace.export import BatchSpanProcessor
 from causeway.demo.shop import plan
 
 EXPORT_EVERY_S = 2.0
-METRICS_EVERY_S = 10.0
 _EXPORT_TIMEOUT_S = 5
-# The bucket bounds that the semantic conventions advise for http.server.request.duration, in seconds.
-DURATION_BOUNDS_S = (0.005, 0.01, 0.025, 0.05, 0.075, 0.1, 0.25, 0.5, 0.75, 1.0, 2.5, 5.0, 7.5, 10.0)
 _PAGE_BYTES = os.sysconf("SC_PAGE_SIZE")
 _STATM = Path("/proc/self/statm")
 
@@ -41,7 +38,7 @@ class Telemetry:
         spans = OTLPSpanExporter(f"{otlp}/v1/traces", timeout=_EXPORT_TIMEOUT_S)
         self._traces.add_span_processor(BatchSpanProcessor(spans, schedule_delay_millis=EXPORT_EVERY_S * 1e3))
         points = OTLPMetricExporter(f"{otlp}/v1/metrics", timeout=_EXPORT_TIMEOUT_S)
-        reader = PeriodicExportingMetricReader(points, export_interval_millis=METRICS_EVERY_S * 1e3)
+        reader = PeriodicExportingMetricReader(points, export_interval_millis=plan.METRICS_EVERY_S * 1e3)
         self._metrics = MeterProvider([reader], resource=about)
         self._logs = LoggerProvider(resource=about)
         lines = OTLPLogExporter(f"{otlp}/v1/logs", timeout=_EXPORT_TIMEOUT_S)
