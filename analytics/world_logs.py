@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from itertools import pairwise
 
 import numpy as np
 import pandas as pd
@@ -14,11 +15,11 @@ from analytics.logtemplates.shapes import template_ids
 from analytics.world import LogSeries, Timeline
 from analytics.world_rollups import text_codes
 from causeway.stores.contract import Reader
-from causeway.window import MINUTE_NS, Window
+from causeway.window import Window
 
 LINES_MAX = 2_000_000
 # Lines are read and forgotten piece by piece, so that memory does not grow with the window.
-PIECE_NS = 10 * MINUTE_NS
+PIECE_LINES = 200_000
 _COLUMNS = ("time_ns", "service", "severity", "severity_number", "body")
 
 
@@ -40,7 +41,7 @@ def log_series(
     Above `lines_max` the newest lines are counted; slots before the oldest of them are NaN, not 0.
     """
     counts = _Counts()
-    for piece in _pieces(reads):
+    for piece in _pieces(store, reads, timeline.step_ns):
         left = lines_max - counts.lines
         page = store.logs(piece, columns=_COLUMNS, limit=left, newest_first=True)
         if page.table.num_rows:
@@ -54,13 +55,20 @@ def log_series(
     return _assemble(counts, timeline, capped), capped
 
 
-def _pieces(reads: tuple[Window, ...]) -> list[Window]:
-    """The windows in pieces, newest first."""
-    return [
-        Window(max(window.start_ns, end - PIECE_NS), end)
-        for window in reversed(reads)
-        for end in range(window.end_ns, window.start_ns, -PIECE_NS)
-    ]
+def _pieces(store: Reader, reads: tuple[Window, ...], step_ns: int) -> list[Window]:
+    """The windows in pieces of about PIECE_LINES lines as the rollups count them, newest first."""
+    pieces = [piece for window in reads for piece in _split(store, window, step_ns)]
+    return pieces[::-1]
+
+
+def _split(store: Reader, window: Window, step_ns: int) -> list[Window]:
+    counts = store.log_counts(window, step_ns=step_ns)
+    slots, place = np.unique(counts.column("slot_ns").to_numpy(), return_inverse=True)
+    lines = np.cumsum(np.bincount(place, weights=counts.column("lines").to_numpy(), minlength=len(slots)))
+    crossing = np.flatnonzero(np.diff(lines // PIECE_LINES)) + 1
+    inner = [int(start) for start in slots[crossing] if window.start_ns < start < window.end_ns]
+    edges = [window.start_ns, *inner, window.end_ns]
+    return [Window(start, end) for start, end in pairwise(edges)]
 
 
 def _count(counts: _Counts, table: pa.Table, timeline: Timeline) -> None:
@@ -81,9 +89,7 @@ def _count(counts: _Counts, table: pa.Table, timeline: Timeline) -> None:
     grouped = frame.groupby(["service", "template_id", "slot"], sort=False, as_index=False).agg(
         lines=("slot", "size"), severity_number=("severity_number", "max"), severity=("severity", "max")
     )
-    counts.frames.append(
-        grouped.assign(service=services[grouped["service"]], severity=severities[grouped["severity"]])
-    )
+    counts.frames.append(grouped.assign(service=services[grouped["service"]], severity=severities[grouped["severity"]]))
     counts.texts.update({key: text for key, text in texts.items() if key not in counts.texts})
 
 
@@ -109,9 +115,7 @@ def _assemble(counts: _Counts, timeline: Timeline, capped: bool) -> LogSeries:
 
 def _meta(rows: pd.DataFrame, texts: Mapping[int, str]) -> pd.DataFrame:
     template = rows["template_id"].map(texts).fillna("").astype(object)
-    return rows.assign(template=template)[
-        ["service", "template_id", "template", "severity", "severity_number"]
-    ]
+    return rows.assign(template=template)[["service", "template_id", "template", "severity", "severity_number"]]
 
 
 def empty_logs(timeline: Timeline) -> LogSeries:

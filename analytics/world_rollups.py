@@ -13,6 +13,8 @@ import pyarrow.compute as pc
 from analytics.world import CallSeries, Timeline
 from causeway.latency import BUCKET_MAX, bucket_middle_ms
 
+# Up to here codes are counted in a table rather than sorted (32 MB).
+DENSE_CODES_MAX = 4_000_000
 QUANTILES = {"latency_ms_p50": 0.5, "latency_ms_p95": 0.95, "latency_ms_p99": 0.99}
 
 
@@ -54,7 +56,7 @@ def key_codes(table: pa.Table, names: Sequence[str]) -> tuple[pd.MultiIndex, np.
         values, codes = text_codes(table.column(name))
         levels.append(values)
         combined = combined * max(len(values), 1) + codes
-    present, key = np.unique(combined, return_inverse=True) if len(combined) else (combined, combined)
+    present, key = _distinct(combined, int(np.prod([max(len(values), 1) for values in levels])))
     codes_by_level = []
     rest = present
     for values in reversed(levels):
@@ -62,6 +64,16 @@ def key_codes(table: pa.Table, names: Sequence[str]) -> tuple[pd.MultiIndex, np.
         rest = rest // max(len(values), 1)
     arrays = [values[codes] for values, codes in zip(levels, reversed(codes_by_level), strict=True)]
     return pd.MultiIndex.from_arrays(arrays, names=list(names)), key.astype(np.int64)
+
+
+def _distinct(codes: np.ndarray, size: int) -> tuple[np.ndarray, np.ndarray]:
+    """The distinct codes below `size`, ascending, and which of them each code is."""
+    if size > DENSE_CODES_MAX:
+        return np.unique(codes, return_inverse=True)
+    present = np.flatnonzero(np.bincount(codes, minlength=size))
+    place = np.zeros(size, dtype=np.int64)
+    place[present] = np.arange(len(present))
+    return present, place[codes]
 
 
 def text_codes(column: pa.ChunkedArray) -> tuple[np.ndarray, np.ndarray]:
@@ -122,9 +134,7 @@ def call_series(rows: Rollup, timeline: Timeline, *, own: str | None = None) -> 
         keys=rows.keys,
         calls=_matrix(calls, shape),
         errors=_matrix(errors, shape),
-        latency_ms_mean=_matrix(
-            _ratio(group_sums(group, rows.columns["duration_ns_sum"], cells), calls), shape
-        ),
+        latency_ms_mean=_matrix(_ratio(group_sums(group, rows.columns["duration_ns_sum"], cells), calls), shape),
         latency_ms_p50=_matrix(median, shape),
         latency_ms_p99=_matrix(high, shape),
         self_ms=extra if own == "self_ms" else None,
@@ -141,14 +151,10 @@ def call_frame(rows: Rollup, chosen: np.ndarray) -> pd.DataFrame:
     key = rows.key[chosen]
     calls = group_sums(key, rows.columns["calls"][chosen], size)
     errors = np.minimum(group_sums(key, rows.columns["errors"][chosen], size), calls)
-    frame = pd.DataFrame(
-        {"calls": calls.astype(np.int64), "errors": errors.astype(np.int64)}, index=rows.keys
-    )
+    frame = pd.DataFrame({"calls": calls.astype(np.int64), "errors": errors.astype(np.int64)}, index=rows.keys)
     frame["error_ratio"] = np.divide(errors, calls, out=np.full(size, np.nan), where=calls > 0)
     frame["latency_ms_mean"] = _ratio(group_sums(key, rows.columns["duration_ns_sum"][chosen], size), calls)
-    found = group_quantiles_ms(
-        key, rows.bucket[chosen], rows.columns["calls"][chosen], size, tuple(QUANTILES.values())
-    )
+    found = group_quantiles_ms(key, rows.bucket[chosen], rows.columns["calls"][chosen], size, tuple(QUANTILES.values()))
     for name, values in zip(QUANTILES, found, strict=True):
         frame[name] = values
     if "gap_ns_sum" in rows.columns:

@@ -102,12 +102,8 @@ def _journeys() -> tuple[Step, ...]:
         5.0,
         calls=(Step("orders-db", "INSERT orders", 6.0, protocol="mysql"), queue),
     )
-    pay = Step(
-        "payment", "Charge", 6.0, calls=(Step("bank-gateway", "POST /authorise", 40.0),), protocol="grpc"
-    )
-    listed = Step(
-        "orders", "GET /orders", 4.0, calls=(Step("orders-db", "SELECT orders", 5.0, protocol="mysql"),)
-    )
+    pay = Step("payment", "Charge", 6.0, calls=(Step("bank-gateway", "POST /authorise", 40.0),), protocol="grpc")
+    listed = Step("orders", "GET /orders", 4.0, calls=(Step("orders-db", "SELECT orders", 5.0, protocol="mysql"),))
     suggest = Step("recommendations", "List", 6.0, 0.5, (_catalog("GetProduct"),), protocol="grpc")
     return (
         Step("frontend", "GET /products", 5.0, 0.45, (_catalog("ListProducts"), suggest)),
@@ -149,9 +145,7 @@ class Shop:
         return self.window.start_ns + int(fault.after_s * SECOND_NS)
 
     def journeys(self) -> tuple[Step, ...]:
-        extra = [
-            Step(f"service-{i:02d}", "Work", 3.0, 0.2, protocol="grpc") for i in range(10, self.services + 1)
-        ]
+        extra = [Step(f"service-{i:02d}", "Work", 3.0, 0.2, protocol="grpc") for i in range(10, self.services + 1)]
         first, *rest = _journeys()
         return (replace(first, calls=(*first.calls, *extra)), *rest)
 
@@ -232,12 +226,14 @@ class _Simulation:
             mine = times[which == i]
             self._run(journey, mine, np.ones(len(mine), dtype=bool), caller=None)
         series, samples = self._metrics(whole)
+        logs = _concat(self.logs, records.LOGS).sort_by("time_ns")
         tables = {
             "rollup_edges": _concat(self.edges, records.EDGES),
             "rollup_operations": _concat(self.operations, records.OPERATIONS),
             "rollup_instances": _concat(self.instances, records.INSTANCES),
             "rollup_coverage": self._coverage(),
-            "logs": _concat(self.logs, records.LOGS).sort_by("time_ns"),
+            "rollup_logs": _log_counts(logs),
+            "logs": logs,
             "events": self._events(),
             "series": series,
             "samples": samples,
@@ -272,15 +268,11 @@ class _Simulation:
             if not call.is_async or call.entity in TYPES:
                 waited += ms
                 failed |= call_failed & (self.rng.random(n) < 0.9)
-        calls = _Calls(
-            times[served], waited[served], own[served], failed[served], own_failed[served], instance[served]
-        )
+        calls = _Calls(times[served], waited[served], own[served], failed[served], own_failed[served], instance[served])
         self._record(step, calls, caller)
         gap = 0.3 * self.rng.lognormal(0.0, 0.3, n)
         if caller is not None:
-            self._record_edge(
-                step, caller, times, present, np.where(refused, 1.0, waited), failed | refused, gap
-            )
+            self._record_edge(step, caller, times, present, np.where(refused, 1.0, waited), failed | refused, gap)
         return np.where(present, np.where(refused, 1.0, waited) + gap, 0.0), (failed | refused) & present
 
     def _count(self, entity: str) -> int:
@@ -306,7 +298,7 @@ class _Simulation:
         hit, _ = self._hit("leak", step.entity, times)
         if hit.any():
             seconds = (times - times[hit][0]) / SECOND_NS
-            own *= np.where(hit, 1.0 + np.clip(seconds / 120.0, 0.0, 4.0), 1.0)
+            own *= np.where(hit, 1.0 + np.clip(seconds / 30.0, 0.0, 15.0), 1.0)
         return own
 
     def _error_share(self, step: Step, times: np.ndarray, instance: np.ndarray) -> np.ndarray:
@@ -346,9 +338,7 @@ class _Simulation:
             own = waited if step.entity in TYPES else gap
             client["self_ns_sum"] = _spread(client, own[present].sum() * 1e6)
             named = {"service": caller.entity, "operation": f"{kind.lower()} {step.operation}", "kind": kind}
-            self.operations.append(
-                _table(client, {**named, "inbound": False, "entry": False}, records.OPERATIONS)
-            )
+            self.operations.append(_table(client, {**named, "inbound": False, "entry": False}, records.OPERATIONS))
             self._seen(caller.entity, times[present], root=False)
 
     def _record(self, step: Step, calls: _Calls, caller: Step | None) -> None:
@@ -459,9 +449,7 @@ class _Simulation:
             for i in range(self._count(service)):
                 for named, alive in self._lives(service, i, times):
                     rate = (
-                        np.bincount(np.searchsorted(times, when[which == i]), minlength=len(times) + 1)[
-                            : len(times)
-                        ]
+                        np.bincount(np.searchsorted(times, when[which == i]), minlength=len(times) + 1)[: len(times)]
                         / 10.0
                     )
                     for name, unit, kind, values in self._instance_metrics(service, times, rate):
@@ -552,6 +540,13 @@ def _table(rows: dict[str, np.ndarray | list], constants: dict[str, object], sch
         else:
             columns.append(pa.nulls(size, column.type))
     return pa.table(columns, schema=schema)
+
+
+def _log_counts(logs: pa.Table) -> pa.Table:
+    slot = pa.array(logs.column("time_ns").to_numpy() // STEP_NS * STEP_NS)
+    keyed = logs.select(["service", "severity", "template_id"]).add_column(0, "slot_ns", slot)
+    names = ["slot_ns", "service", "severity", "template_id"]
+    return keyed.group_by(names).aggregate([([], "count_all")]).rename_columns([*names, "lines"])
 
 
 def _concat(tables: list[pa.Table], schema: pa.Schema) -> pa.Table:
