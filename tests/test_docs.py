@@ -2,13 +2,17 @@ import re
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import pyarrow as pa
 import pytest
 import typer.main
 
 from causeway.cli import build
+from causeway.client.analysis import document
 from causeway.records import TABLES
+from causeway.stores import open_store
+from tests.small_store import Shop
 
 HOME = Path(__file__).resolve().parent.parent
 PAGES = sorted([*HOME.glob("*.md"), *(HOME / "docs").rglob("*.md")])
@@ -53,6 +57,33 @@ def test_no_table_is_documented_that_does_not_exist() -> None:
     """docs/schema.md describes the tables of this version and no others."""
     page = (HOME / "docs" / "schema.md").read_text(encoding="utf-8")
     assert re.findall(r"^## (\w+)$", page, re.MULTILINE) == list(TABLES)
+
+
+def _at(document: Any, path: str) -> bool:
+    """Whether the document has a value, perhaps null, at a path like `edges[].calls`."""
+    for step in path.split("."):
+        document = document if not isinstance(document, list) else document[0]
+        name = step.removesuffix("[]")
+        if name not in document:
+            return False
+        document = document[name]
+        assert not step.endswith("[]") or document, f"{path}: the example has none"
+    return True
+
+
+@pytest.mark.parametrize("name", ["graph", "impact", "diagnose", "patrol"])
+def test_the_documented_json_is_what_is_answered(name: str, shop_folder: Path, slow_payment: Shop) -> None:
+    """Every key that docs/json.md promises is in the answer."""
+    page = (HOME / "docs" / "json.md").read_text(encoding="utf-8")
+    section = page.partition(f"\n## {name}\n")[2].partition("\n## ")[0]
+    promised = re.findall(r"^\| `([\w.\[\]]+)` \|", section, re.MULTILINE)
+    assert len(promised) > 5
+    store = open_store(shop_folder)
+    try:
+        answer = document(name, store, slow_payment.fault_window)
+    finally:
+        store.close()
+    assert [path for path in promised if not _at(answer, path)] == []
 
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(HOME)))
