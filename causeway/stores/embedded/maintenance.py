@@ -59,8 +59,7 @@ class Maintenance:
     def __init__(self, writer: TableWriter, config: MaintenanceConfig) -> None:
         self._writer, self._config = writer, config
         self._wake = threading.Event()
-        self._stopping = False
-        self._idle = threading.Event()
+        self._stop = threading.Event()
         self._doomed: list[tuple[float, str]] = []
         self._cleaned = time.monotonic()
         self._thread = threading.Thread(target=self._run, name="maintenance", daemon=True)
@@ -70,7 +69,7 @@ class Maintenance:
         self._thread.start()
 
     def stop(self) -> None:
-        self._stopping = True
+        self._stop.set()
         self._wake.set()
         if self._thread.is_alive():
             self._thread.join(timeout=60)
@@ -89,18 +88,18 @@ class Maintenance:
         while True:
             self._wake.wait(timeout=30.0)
             self._wake.clear()
-            if self._stopping:
+            if self._stop.is_set():
                 return
             try:
                 self._round()
             except (StoreError, OSError, pa.ArrowException) as error:
                 log.error("maintenance.failed", error=str(error), retry="next round")
-            time.sleep(min(self._config.every_s, 5.0))
+            self._stop.wait(self._config.every_s)
 
     def _round(self) -> None:
         now_ns = time.time_ns()
         for table in self._writer.tables.values():
-            while not self._stopping and self._compact(table, quiet_s=self._config.quiet_s, now_ns=now_ns):
+            while not self._stop.is_set() and self._compact(table, quiet_s=self._config.quiet_s, now_ns=now_ns):
                 pass
         if time.monotonic() - self._cleaned > 600:
             self._cleaned = time.monotonic()

@@ -1,0 +1,240 @@
+"""The store contract as tests. A backend's test module subclasses `StoreContract` and gives a `store` fixture.
+
+Every test is an opt-out: a backend that cannot answer overrides it with a reason and the error it expects.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from causeway import records
+from causeway.stores.contract import Batch, LogFilter, SampleFilter, SpanFilter, Store
+from causeway.window import MINUTE_NS, Window
+from tests.small_store import Shop, shop_batch
+
+SHOP = Shop(minutes=3, traces_per_minute=20, fault_minute=1)
+WINDOW = SHOP.window
+
+
+def sent(name: str) -> pa.Table:
+    """What the shop sends of one table."""
+    return shop_batch(SHOP).tables[name]
+
+
+class StoreContract:
+    """What `causeway.stores.contract` promises, on a store that holds the small shop."""
+
+    def test_returns_every_span_once_in_order(self, store: Store) -> None:
+        """All spans of the window come back, by (start_ns, span_id)."""
+        table = store.spans(WINDOW, limit=None).table
+        assert table.num_rows == sent("spans").num_rows
+        keys = list(zip(table["start_ns"].to_pylist(), table["span_id"].to_pylist(), strict=True))
+        assert keys == sorted(keys)
+
+    def test_keeps_every_column_as_it_came(self, store: Store) -> None:
+        """A span reads back with the values it was sent with, attributes and all."""
+        wanted = sent("spans").sort_by([("start_ns", "ascending"), ("span_id", "ascending")])
+        found = store.spans(WINDOW, limit=None).table
+        for name in records.SPANS.names:
+            assert found[name].to_pylist() == wanted[name].to_pylist(), name
+
+    def test_adding_again_changes_nothing(self, store: Store) -> None:
+        """The same records added a second time are stored once, and counted once in the rollups."""
+        before = {name: store.status().table(name).rows for name in ("spans", "logs", "samples", "events")}
+        edges = _calls(store.edges(WINDOW))
+        store.add(shop_batch(SHOP))
+        store.flush()
+        assert {name: store.status().table(name).rows for name in before} == before
+        assert _calls(store.edges(WINDOW)) == edges
+
+    def test_windows_are_half_open(self, store: Store) -> None:
+        """Two windows that meet share no span and miss none."""
+        starts = np.sort(sent("spans")["start_ns"].to_numpy())
+        middle = int(starts[len(starts) // 2])
+        left = store.spans(Window(WINDOW.start_ns, middle), limit=None).table.num_rows
+        right = store.spans(Window(middle, WINDOW.end_ns), limit=None).table.num_rows
+        assert left == int((starts < middle).sum())
+        assert left + right == len(starts)
+
+    def test_a_capped_answer_says_so(self, store: Store) -> None:
+        """A limit below the matches sets `truncated`; one above does not."""
+        capped = store.spans(WINDOW, limit=5)
+        assert capped.truncated and capped.table.num_rows == 5
+        assert not store.spans(WINDOW, limit=1_000_000).truncated
+
+    def test_newest_first_reverses_the_order(self, store: Store) -> None:
+        """The first of newest-first is the last of oldest-first."""
+        newest = store.spans(WINDOW, limit=1, newest_first=True).table["span_id"][0]
+        assert newest == store.spans(WINDOW, limit=None).table["span_id"][-1]
+
+    def test_filters_compare_exactly(self, store: Store) -> None:
+        """Every filter gives what a plain comparison over the sent spans gives."""
+        spans = sent("spans")
+        service, operation = spans["service"][0].as_py(), spans["operation"][0].as_py()
+        median = int(np.median(spans["duration_ns"].to_numpy()))
+        cases = {
+            "service": (SpanFilter(service=service), pc.equal(spans["service"], service)),
+            "operation": (SpanFilter(operation=operation), pc.equal(spans["operation"], operation)),
+            "kind": (SpanFilter(kind="CLIENT"), pc.equal(spans["kind"], "CLIENT")),
+            "slow": (SpanFilter(duration_min_ns=median), pc.greater_equal(spans["duration_ns"], median)),
+            "quick": (SpanFilter(duration_max_ns=median), pc.less_equal(spans["duration_ns"], median)),
+            "nobody": (SpanFilter(service="no such service"), pc.equal(spans["service"], "no such service")),
+        }
+        for name, (where, mask) in cases.items():
+            wanted = sorted(spans.filter(mask)["span_id"].to_pylist())
+            assert sorted(store.spans(WINDOW, where, limit=None).table["span_id"].to_pylist()) == wanted, name
+
+    def test_finds_spans_by_attribute(self, store: Store) -> None:
+        """Every given pair must be among a span's attributes."""
+        spans = sent("spans")
+        with_attributes = next(row for row in spans["attributes"].to_pylist() if row)
+        key, value = with_attributes[0]
+        wanted = sum((key, value) in row for row in spans["attributes"].to_pylist())
+        assert store.spans(WINDOW, SpanFilter(attributes={key: value}), limit=None).table.num_rows == wanted
+        assert store.spans(WINDOW, SpanFilter(attributes={key: value + "?"})).table.num_rows == 0
+
+    def test_gives_a_trace_with_its_resources(self, store: Store) -> None:
+        """A trace is all its spans, each with the attributes of its resource; an unknown trace is empty."""
+        spans = sent("spans")
+        trace_id = spans["trace_id"][0].as_py()
+        trace = store.trace(trace_id)
+        assert trace.num_rows == pc.sum(pc.equal(spans["trace_id"], trace_id)).as_py()
+        attributes = dict(trace["resource"][0].as_py())
+        assert attributes["service.name"] == trace["service"][0].as_py()
+        assert store.trace(b"\x01" * 16).num_rows == 0
+
+    def test_summarises_traces_newest_first(self, store: Store) -> None:
+        """One row per trace with its root, span count and errors over all its spans."""
+        spans = sent("spans")
+        page = store.traces(WINDOW, limit=7)
+        rows = page.table.to_pylist()
+        assert page.truncated and len(rows) == 7
+        assert [row["start_ns"] for row in rows] == sorted((row["start_ns"] for row in rows), reverse=True)
+        for row in rows:
+            own = spans.filter(pc.equal(spans["trace_id"], row["trace_id"])).to_pylist()
+            root = next(span for span in own if span["parent_span_id"] is None)
+            assert (row["service"], row["operation"]) == (root["service"], root["operation"])
+            assert row["spans"] == len(own)
+            assert row["errors"] == sum(span["status"] == "ERROR" for span in own)
+
+    def test_finds_log_lines(self, store: Store) -> None:
+        """Substring, severity and service narrow the lines as plain comparison does."""
+        lines = sent("logs").to_pylist()
+        word = lines[0]["body"].split()[0]
+        wanted = sum(word in line["body"] for line in lines)
+        assert store.logs(WINDOW, LogFilter(contains=word), limit=None).table.num_rows == wanted
+        wanted = sum(line["severity_number"] >= 13 for line in lines)
+        assert store.logs(WINDOW, LogFilter(severity_min=13), limit=None).table.num_rows == wanted
+        service = lines[0]["service"]
+        wanted = sum(line["service"] == service for line in lines)
+        assert store.logs(WINDOW, LogFilter(service=service), limit=None).table.num_rows == wanted
+
+    def test_gives_samples_by_series(self, store: Store) -> None:
+        """Samples come with the series they belong to, by name and service."""
+        series = sent("series")
+        name = series["name"][0].as_py()
+        ids = set(series.filter(pc.equal(series["name"], name))["series_id"].to_pylist())
+        found = store.samples(WINDOW, SampleFilter(names=[name]))
+        wanted = pc.sum(pc.is_in(sent("samples")["series_id"], value_set=pa.array(list(ids)))).as_py()
+        assert found.num_rows == wanted
+        assert set(store.series(SampleFilter(names=[name]))["series_id"].to_pylist()) == ids
+        assert store.samples(WINDOW, SampleFilter(names=["no.such.metric"])).num_rows == 0
+
+    def test_gives_events(self, store: Store) -> None:
+        """Events come back by time."""
+        assert store.events(WINDOW).table.num_rows == sent("events").num_rows
+
+    def test_names_the_services(self, store: Store) -> None:
+        """Every service that sent anything in the window, by name; none outside of it."""
+        wanted = set(sent("spans")["service"].to_pylist()) | set(sent("series")["service"].to_pylist())
+        assert set(store.services(WINDOW)) >= set(sent("spans")["service"].to_pylist())
+        assert set(store.services(WINDOW)) <= wanted | set(sent("logs")["service"].to_pylist())
+        assert store.services(WINDOW.shifted(-1000 * MINUTE_NS)) == []
+
+    def test_edges_count_calls_between_services(self, store: Store) -> None:
+        """The edges agree with pairing every span with its parent by hand."""
+        assert _calls(store.edges(WINDOW)) == edges_by_hand(sent("spans"))
+
+    def test_rollups_add_up_over_steps(self, store: Store) -> None:
+        """By minute or over all: the same sums."""
+        for name in ("edges", "operations", "instances", "coverage"):
+            read = getattr(store, name)
+            whole, steps = read(WINDOW), read(WINDOW, step_ns=MINUTE_NS)
+            measure = "spans" if name == "coverage" else "calls"
+            assert pc.sum(whole[measure]).as_py() == pc.sum(steps[measure]).as_py() > 0, name
+            assert set(np.unique(steps["slot_ns"].to_numpy() % MINUTE_NS)) == {0}, name
+
+    def test_coverage_counts_every_span(self, store: Store) -> None:
+        """Spans, roots and linked spans are counted exactly."""
+        coverage, spans = store.coverage(WINDOW), sent("spans")
+        roots = spans["parent_span_id"].null_count
+        assert pc.sum(coverage["spans"]).as_py() == spans.num_rows
+        assert pc.sum(coverage["roots"]).as_py() == roots
+        assert pc.sum(coverage["linked"]).as_py() == spans.num_rows - roots
+
+    def test_counts_log_lines(self, store: Store) -> None:
+        """The log rollup counts every line once."""
+        assert pc.sum(store.log_counts(WINDOW)["lines"]).as_py() == sent("logs").num_rows
+
+    def test_an_empty_window_is_an_empty_answer(self, store: Store) -> None:
+        """Nothing there is a table with the right columns and no rows."""
+        nowhere = WINDOW.shifted(-1000 * MINUTE_NS)
+        assert store.spans(nowhere).table.schema.names == records.SPANS.names
+        assert store.spans(nowhere).table.num_rows == store.logs(nowhere).table.num_rows == 0
+        assert store.traces(nowhere).table.num_rows == store.edges(nowhere).num_rows == 0
+        assert store.samples(nowhere).num_rows == store.histograms(nowhere).num_rows == 0
+
+    def test_late_spans_reopen_their_slot(self, store: Store) -> None:
+        """A child that comes a flush after its parent, or before it, makes the same edge."""
+        spans = sent("spans")
+        shifted = _shifted(spans, 10 * MINUTE_NS)
+        parents = shifted.filter(pc.is_null(shifted["parent_span_id"]))
+        children = shifted.filter(pc.is_valid(shifted["parent_span_id"]))
+        for part in (children, parents):
+            store.add(Batch({"spans": part}))
+            store.flush()
+        assert _calls(store.edges(WINDOW.shifted(10 * MINUTE_NS))) == edges_by_hand(spans)
+
+
+def _shifted(spans: pa.Table, by_ns: int) -> pa.Table:
+    """The same spans at another time, as other traces."""
+    place = spans.schema.get_field_index("start_ns")
+    moved = spans.set_column(place, "start_ns", pc.add(spans["start_ns"], by_ns))
+    place = spans.schema.get_field_index("trace_id")
+    other = pa.array([bytes([255 - trace_id[0]]) + trace_id[1:] for trace_id in spans["trace_id"].to_pylist()])
+    return moved.set_column(place, "trace_id", other.cast(pa.binary()))
+
+
+def _calls(edges: pa.Table) -> dict[tuple[str, str], int]:
+    summed = edges.group_by(["caller", "callee"]).aggregate([("calls", "sum")]).to_pylist()
+    return {(row["caller"], row["callee"]): row["calls_sum"] for row in summed if row["calls_sum"]}
+
+
+def edges_by_hand(spans: pa.Table) -> dict[tuple[str, str], int]:
+    """Calls per (caller, callee), span by span: the slow way that the store must agree with."""
+    rows = spans.to_pylist()
+    by_id = {(row["trace_id"], row["span_id"]): row for row in rows}
+    answered = set()
+    found: dict[tuple[str, str], int] = {}
+
+    def count(caller: str, callee: str) -> None:
+        found[caller, callee] = found.get((caller, callee), 0) + 1
+
+    for row in rows:
+        parent = by_id.get((row["trace_id"], row["parent_span_id"]))
+        if parent is None:
+            continue
+        crossing = parent["service"] != row["service"] or (row["kind"], parent["kind"]) == ("SERVER", "CLIENT")
+        if crossing and not (row["kind"] == "CONSUMER" and row["peer_service"] and row["peer_type"] == "queue"):
+            count(parent["service"], row["service"])
+            answered.add((parent["trace_id"], parent["span_id"]))
+    for row in rows:
+        if row["peer_service"] is None:
+            continue
+        if row["kind"] == "PRODUCER" or (row["kind"] == "CLIENT" and (row["trace_id"], row["span_id"]) not in answered):
+            count(row["service"], row["peer_service"])
+        elif row["kind"] == "CONSUMER" and row["peer_type"] == "queue":
+            count(row["peer_service"], row["service"])
+    return found
