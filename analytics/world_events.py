@@ -17,9 +17,7 @@ SILENT_GAPS = 6.0
 SILENT_MIN_NS = MINUTE_NS
 
 
-def world_events(
-    recorded: pa.Table, keys: pd.MultiIndex, sent: np.ndarray, timeline: Timeline
-) -> pd.DataFrame:
+def world_events(recorded: pa.Table, keys: pd.MultiIndex, sent: np.ndarray, timeline: Timeline) -> pd.DataFrame:
     """Recorded events and derived ones, by time.
 
     keys: (service, instance, version); sent: (n, t) spans of each.
@@ -39,11 +37,7 @@ def _deploys(keys: pd.MultiIndex, sent: np.ndarray, timeline: Timeline) -> pd.Da
     named = keys.to_frame(index=False)
     first, _ = _first_and_last(sent)
     rows = named.assign(first=first)[(first >= 0) & (named["version"] != "").to_numpy()]
-    versions = (
-        rows.groupby(["service", "version"], as_index=False)["first"]
-        .min()
-        .sort_values("first", kind="stable")
-    )
+    versions = rows.groupby(["service", "version"], as_index=False)["first"].min().sort_values("first", kind="stable")
     versions["previous"] = versions.groupby("service")["version"].shift()
     news = versions[versions["previous"].notna()]
     news = news[news["first"] > versions.groupby("service")["first"].transform("min").loc[news.index]]
@@ -120,10 +114,7 @@ def _known(derived: pd.DataFrame, events: pd.DataFrame) -> np.ndarray:
     """(n,) bool: an event of the same kind and service was recorded near that time."""
     if not len(events) or not len(derived):
         return np.zeros(len(derived), dtype=bool)
-    near = (
-        np.abs(derived["time_ns"].to_numpy()[:, None] - events["time_ns"].to_numpy()[None, :])
-        <= SAME_CHANGE_NS
-    )
+    near = np.abs(derived["time_ns"].to_numpy()[:, None] - events["time_ns"].to_numpy()[None, :]) <= SAME_CHANGE_NS
     same = derived["kind"].to_numpy()[:, None] == events["kind"].to_numpy()[None, :]
     same &= derived["service"].to_numpy()[:, None] == events["service"].fillna("").to_numpy()[None, :]
     return (near & same).any(axis=1)

@@ -169,11 +169,7 @@ def _of_known_series(meta: pd.DataFrame, table: pa.Table) -> tuple[pa.Table, np.
     ids = meta["series_id"].to_numpy()
     found = table.column("series_id").to_numpy()
     owner = np.searchsorted(ids, found)
-    known = (
-        (owner < len(ids)) & (ids[np.minimum(owner, max(len(ids) - 1, 0))] == found)
-        if len(ids)
-        else found != found
-    )
+    known = (owner < len(ids)) & (ids[np.minimum(owner, max(len(ids) - 1, 0))] == found) if len(ids) else found != found
     order = np.lexsort((table.column("time_ns").to_numpy(), owner))
     order = order[known[order]]
     return table.take(pa.array(order)), owner[order]

@@ -49,9 +49,7 @@ def lay_out(window: Window, baseline: Window) -> Spans:
     outer = baseline.aligned(step)
     end = min(outer.end_ns, inner.start_ns) if outer.start_ns < inner.start_ns else outer.end_ns
     before = Window(min(outer.start_ns, end - step), end)
-    times = np.concatenate(
-        [np.arange(part.start_ns, part.end_ns, step, dtype=np.int64) for part in (before, inner)]
-    )
+    times = np.concatenate([np.arange(part.start_ns, part.end_ns, step, dtype=np.int64) for part in (before, inner)])
     in_window = np.arange(len(times)) >= before.duration_ns // step
     touching = before.end_ns == inner.start_ns
     reads = (Window(before.start_ns, inner.end_ns),) if touching else (before, inner)
