@@ -206,7 +206,7 @@ def _ids(buffer: np.ndarray, rows: np.ndarray, column: int, size: int) -> pa.Arr
 
 def _severity_numbers(walked: Walked, rows: np.ndarray) -> np.ndarray:
     """OTLP severity numbers; by the text where there is no number."""
-    numbers = rows[:, _LOG["severity"]].copy()
+    numbers = rows[:, _LOG["severity"]].astype(np.int32)
     numbers[(numbers < 0) | (numbers > SEVERITY_NUMBER_MAX)] = 0
     told = np.flatnonzero((numbers == 0) & (rows[:, _LOG["severity_text"] + 1] > 0))
     if len(told):

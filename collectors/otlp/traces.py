@@ -123,6 +123,7 @@ def _columns(
 
 def _enum(numbers: np.ndarray, words: tuple[str, ...]) -> pa.Array:
     """The word of each enum number; a number that we do not know is the first word."""
+    numbers = numbers.astype(np.int32)  # as protobuf reads an enum
     known = np.where((numbers >= 0) & (numbers < len(words)), numbers, 0)
     return words_by_code(known, words)
 

@@ -339,7 +339,7 @@ def _walk_one(buffer, at, end, payload, spec, register, cells, stack):  # noqa: 
             if at < 0:
                 return np.int64(-1)
             if kind == 6:
-                value = ((value >> 1) & 0x7FFFFFFFFFFFFFFF) ^ -(value & 1)
+                value = ((value & 0xFFFFFFFF) >> 1) ^ -(value & 1)
             cells[address + spec[where + 1]] = value
             if spec[where + 4] >= 0:
                 cells[address + spec[where + 4]] = spec[where + 5]
