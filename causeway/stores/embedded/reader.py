@@ -72,7 +72,7 @@ class EmbeddedReader:
         self._tables: dict[str, DeltaSignal] = {}
         self._checked: dict[str, float] = {}
         self._duck = duckdb.connect(":memory:", config={"memory_limit": memory_limit})
-        self._duck.execute("SET parquet_metadata_cache = true; SET enable_progress_bar = false")
+        self._duck.execute("SET parquet_metadata_cache = true")
 
     def capabilities(self) -> Capabilities:
         return Capabilities(samples=True, logs=True, rollups=True, search_attributes=True, writes=False)
