@@ -25,9 +25,7 @@ WAITING_MAX = 200_000  # children whose parent may still come
 OPERATIONS_MAX = 50_000  # distinct; what comes after them counts as `_other`
 _OTHER = "_other"
 
-_INTERNAL, _SERVER, _CLIENT, _PRODUCER, _CONSUMER = (
-    records.SPAN_KINDS.index(kind) for kind in ("INTERNAL", "SERVER", "CLIENT", "PRODUCER", "CONSUMER")
-)
+_UNSPECIFIED, _INTERNAL, _SERVER, _CLIENT, _PRODUCER, _CONSUMER = map(records.SPAN_KINDS.index, records.SPAN_KINDS)
 _ERROR, _ROOT, _INBOUND, _VIRTUAL = 1, 2, 4, 8
 _TYPES = {name: code for code, name in enumerate(records.NODE_TYPES)}
 _SYNC, _ASYNC = 0, 1
@@ -317,7 +315,9 @@ class Linker:
         protocol = np.where(protocol == self._no_protocol, child.protocol[rows], protocol)
         edge = self._edges.ids(caller[rows], own, service[rows], own, is_async[rows].astype(np.int64), protocol)
         parent_kind = self._operations.members(parent.operation[rows])[:, 2]
-        gap = np.where(parent_kind == _CLIENT, parent.duration[rows] - child.duration[rows], np.iinfo(np.int64).min)
+        # A span of no telling kind with a child elsewhere is taken for the client of that call.
+        asking = (parent_kind == _CLIENT) | ((parent_kind == _UNSPECIFIED) & ~is_async[rows])
+        gap = np.where(asking, parent.duration[rows] - child.duration[rows], np.iinfo(np.int64).min)
         self._count_edges(child.where(rows), edge, sign=1, gap=gap)
 
     def _subtract_self_time(self, child: _Spans, parent: _Spans, rows: np.ndarray) -> None:
