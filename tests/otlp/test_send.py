@@ -22,9 +22,9 @@ def exports(count: int) -> list[Export]:
 @pytest.mark.parametrize("status", [429, 502, 503, 504])
 def test_a_refused_request_comes_again_unchanged(status: int) -> None:
     """What the server refused for now is sent again, byte for byte, and counted once."""
-    with running(Sink(reply=lambda n: (status, {"Retry-After": "0"}, b"") if n < 4 else OK)) as sink:
-        with Sender(sink.url, QUICK) as sender:
-            sender.send_all(exports(6))
+    sink = Sink(reply=lambda n: (status, {"Retry-After": "0"}, b"") if n < 4 else OK)
+    with running(sink), Sender(sink.url, QUICK) as sender:
+        sender.send_all(exports(6))
     assert sorted(sink.bodies("/v1/logs")) == sorted(export.body for export in exports(6))
     tally = sender.tallies["logs"]
     assert (tally.sent, tally.accepted, tally.requests, tally.resent) == (60, 60, 6, 4)
@@ -45,9 +45,9 @@ def test_rejected_records_are_counted_with_the_reason() -> None:
     response.partial_success.rejected_log_records = 3
     response.partial_success.error_message = "time too old"
     answer = response.SerializeToString()
-    with running(Sink(reply=lambda n: (200, {}, answer) if n == 0 else OK)) as sink:
-        with Sender(sink.url, QUICK) as sender:
-            sender.send_all(exports(2))
+    sink = Sink(reply=lambda n: (200, {}, answer) if n == 0 else OK)
+    with running(sink), Sender(sink.url, QUICK) as sender:
+        sender.send_all(exports(2))
     tally = sender.tallies["logs"]
     assert (tally.sent, tally.accepted, tally.rejected, tally.message) == (20, 17, 3, "time too old")
     assert sink.requests == 2
@@ -55,9 +55,9 @@ def test_rejected_records_are_counted_with_the_reason() -> None:
 
 def test_a_refusal_for_good_ends_the_sending() -> None:
     """400 is not retried: the error names the status and what the server said."""
-    with running(Sink(reply=lambda _: (400, {}, b"no such field"))) as sink:
-        with pytest.raises(SendError, match="400 no such field"), Sender(sink.url, QUICK) as sender:
-            sender.send_all(exports(20))
+    sink = Sink(reply=lambda _: (400, {}, b"no such field"))
+    with running(sink), pytest.raises(SendError, match="400 no such field"), Sender(sink.url, QUICK) as sender:
+        sender.send_all(exports(20))
     assert sink.requests <= QUICK.in_flight
 
 
