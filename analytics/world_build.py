@@ -129,10 +129,18 @@ def _calls(store: Reader, spans: Spans) -> _Calls:
         edges=rollup(edges, EDGE_KEYS, timeline),
         operations=rollup(operations, ("service", "operation", "kind"), timeline),
         inbound=rollup(operations.filter(_flag(operations, "inbound")), ("service",), timeline),
-        entries=rollup(operations.filter(_flag(operations, "entry")), ("service", "operation"), timeline),
+        entries=rollup(_entries(operations), ("service", "operation"), timeline),
         instances=rollup(instances, ("service", "instance", "version"), timeline),
         sent=instances,
     )
+
+
+def _entries(operations: pa.Table) -> pa.Table:
+    """Requests that nobody inside calls. A consumer without a parent counts only where there is nothing else."""
+    roots = operations.filter(_flag(operations, "entry"))
+    fed = pc.equal(roots.column("kind"), "CONSUMER")
+    asked = roots.filter(pc.invert(fed))
+    return asked if asked.num_rows else roots
 
 
 def _flag(table: pa.Table, name: str) -> pa.ChunkedArray:
