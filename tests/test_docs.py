@@ -10,6 +10,7 @@ import typer.main
 
 from causeway.cli import build
 from causeway.client.analysis import document
+from causeway.demo.faults import FAULTS
 from causeway.records import TABLES
 from causeway.stores import open_store
 from tests.small_store import Shop
@@ -110,6 +111,13 @@ def test_commands_in_the_pages_exist() -> None:
         said |= {command: str(page.relative_to(HOME)) for command in starts}
     assert {command: page for command, page in said.items() if command not in known} == {}
     assert {"demo", "up", "diagnose"} <= set(said)
+
+
+def test_the_readme_names_every_fault() -> None:
+    """What README says can be injected is what the demonstration knows."""
+    for page in READMES:
+        line = next(found for found in page.read_text(encoding="utf-8").splitlines() if "--fault" in found)
+        assert sorted(set(re.findall(r"[a-z-]+", line.partition("--fault ")[2])) - {"or"}) == sorted(FAULTS)
 
 
 @pytest.mark.parametrize("number", range(5))

@@ -1,6 +1,7 @@
 """One suite for both ways in: a folder on this machine, and a server."""
 
 import re
+import subprocess
 import sys
 from collections.abc import Iterator
 from datetime import UTC, datetime
@@ -165,3 +166,15 @@ def test_a_missing_folder_and_a_silent_server_are_named(tmp_path: Path) -> None:
         causeway.open(tmp_path / "nothing")
     with pytest.raises(CausewayError, match=r"no answer from http://127\.0\.0\.1:9"):
         causeway.connect("http://127.0.0.1:9").services()
+
+
+def test_importing_causeway_is_cheap() -> None:
+    """`import causeway` loads neither pandas nor the client until `open` or `connect` is asked for."""
+    code = "import sys, causeway; assert not {'pandas', 'causeway.client'} & set(sys.modules); causeway.open"
+    subprocess.run([sys.executable, "-c", code], check=True)
+
+
+def test_an_unknown_name_of_the_package_is_an_attribute_error() -> None:
+    """Only `open` and `connect` are there."""
+    with pytest.raises(AttributeError, match="nothing"):
+        causeway.nothing  # noqa: B018
