@@ -1,0 +1,134 @@
+"""One ASGI application: the dashboards, the API, and what machines ask about this process."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Mapping
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import dash_mantine_components as dmc
+from dash import ClientsideFunction, Dash, Input, Output, State, no_update, set_props
+from fastapi import FastAPI
+from starlette.middleware.gzip import GZipMiddleware
+
+from causeway import logs
+from dashboards import shell
+from dashboards.address import Address
+from dashboards.api import answer_errors, api_router
+from dashboards.backend import QuietServer
+from dashboards.components.states import crashed
+from dashboards.config import ServeConfig, check_binding
+from dashboards.health import health_router
+from dashboards.measures import CountRequests, Measures
+from dashboards.reports_route import reports_router
+from dashboards.security import Guard, content_security_policy
+from dashboards.services import Services
+from dashboards.show import show
+from dashboards.theme import FONT
+from dashboards.view import View, view_of
+
+log = logs.get("dashboards")
+HERE = Path(__file__).parent
+INDEX = """<!DOCTYPE html>
+<html lang="en">
+<head>
+{%metas%}
+<title>{%title%}</title>
+<script src="/assets/early/theme.js"></script>
+{%favicon%}
+{%css%}
+</head>
+<body>
+{%app_entry%}
+<footer hidden>
+{%config%}
+{%scripts%}
+{%renderer%}
+</footer>
+</body>
+</html>"""
+
+
+def create_app(services: Services, config: ServeConfig | None = None) -> FastAPI:
+    """The application over these services. Raises ConfigError where it would be open to strangers."""
+    config = config or ServeConfig()
+    check_binding(config)
+    server = FastAPI(title="Causeway", docs_url=None, redoc_url=None, openapi_url="/api/v1/openapi.json")
+    measures = Measures(services)
+    server.include_router(health_router(services, measures))
+    server.include_router(reports_router(services))
+    server.include_router(api_router(services))
+    answer_errors(server)
+    dash = _dash(server, services)
+    server.add_middleware(GZipMiddleware, minimum_size=800, compresslevel=5)
+    policy = content_security_policy(dash.csp_hashes())
+    server.add_middleware(Guard, config=config, policy=policy)
+    server.add_middleware(CountRequests, measures=measures)
+    return server
+
+
+def _dash(server: FastAPI, services: Services) -> Dash:
+    dash = Dash(
+        name=__name__,
+        server=server,  # type: ignore[arg-type]
+        backend=QuietServer,
+        assets_folder=str(HERE / "assets"),
+        assets_ignore=r"theme\.js$",
+        pages_folder="",
+        index_string=INDEX,
+        title="Causeway",
+        update_title="",
+        serve_locally=True,
+        compress=False,
+        suppress_callback_exceptions=True,
+        meta_tags=[{"name": "viewport", "content": "width=device-width, initial-scale=1"}],
+        on_error=partial(_on_error, services),
+    )
+    dash.layout = dmc.MantineProvider(
+        shell.layout(),
+        theme={"fontFamily": FONT, "primaryColor": "indigo", "defaultRadius": "sm"},
+        defaultColorScheme="light",
+    )
+    _callbacks(dash, services)
+    return dash
+
+
+def _callbacks(dash: Dash, services: Services) -> None:
+    dash.clientside_callback(
+        ClientsideFunction("causeway", "preferences"), Output("preferences", "data"), Input("url", "pathname")
+    )
+    dash.clientside_callback(
+        ClientsideFunction("causeway", "heading"), Output("meta-sink", "children"), Input("meta", "data")
+    )
+
+    @dash.callback(
+        Output("sent", "data"),
+        Input("url", "pathname"),
+        Input("url", "search"),
+        Input("preferences", "data"),
+        Input("tick", "n_intervals"),
+        State("sent", "data"),
+    )
+    async def _show(
+        path: str | None,
+        search: str | None,
+        preferences: Mapping[str, str] | None,
+        _tick: int | None,
+        sent: Mapping[str, str] | None,
+    ) -> Any:
+        if preferences is None:
+            return no_update
+        shown = await asyncio.to_thread(show, services, path=path, search=search, preferences=preferences, sent=sent)
+        for name, properties in shown.updates.items():
+            set_props(name, dict(properties))
+        return dict(shown.sent)
+
+
+def _on_error(services: Services, error: Exception) -> Any:
+    """A page that failed says so in its place; the details go to the log, never to the screen."""
+    log.error("page.failed", exc_info=error)
+    view: View = view_of(Address(), now_ns=services.now_ns())
+    set_props("page", {"children": crashed(view)})
+    return {}

@@ -1,0 +1,191 @@
+"""Hypotheses as cards: confidence in words and number, the evidence for and against, the way to the users."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from dash import html
+from dash.development.base_component import Component
+
+from causeway.findings import Diagnosis, Evidence, Hypothesis
+from causeway.messages import quantity
+from causeway.window import Window
+from causeway.wire import sentence
+from dashboards.components.basics import card
+from dashboards.components.charts import graph
+from dashboards.components.incidents import confidence_word
+from dashboards.components.map_view import MapShown, map_edges, map_nodes
+from dashboards.components.service_map import service_map
+from dashboards.figures.evidence import evidence_figure
+from dashboards.judged import judged
+from dashboards.services import Services
+from dashboards.view import View
+
+CHARTS_MAX = 6
+LINES_MAX = 8
+# Nodes on the small map beside those of the path.
+NEIGHBOURS_MAX = 14
+
+
+def hypothesis_card(view: View, one: Hypothesis, *, onset_ns: int | None, charts: bool) -> Component:
+    """A possible cause. `charts`: with the numbers behind the evidence drawn on one time axis."""
+    share = max(0.0, min(1.0, one.confidence))
+    head = html.Div(
+        [
+            html.Span(f"{one.rank}.", className="rank"),
+            html.H2(_entity(view, one)),
+            html.Span(view.say("family", family=_family(view, one.family)), className="tag"),
+            html.Span(
+                [
+                    html.Span(f"{view.say(confidence_word(share))} · {quantity(share, 'ratio')}"),
+                    html.Span(html.Span(style={"width": f"{share * 100:.0f}%"}), className="meter"),
+                ],
+                className="confidence",
+            ),
+        ],
+        className="hypothesis-head",
+    )
+    parts: list[Any] = [head, html.P(sentence(one.summary, view.language)), _path(view, one)]
+    parts += _lines(view, one.evidence_for, against=False)
+    if charts:
+        parts.append(_charts(view, one, onset_ns))
+    parts += _lines(view, one.evidence_against, against=True)
+    first = " first" if one.rank == 1 else ""
+    return html.Section([part for part in parts if part is not None], className=f"hypothesis{first}")
+
+
+def _entity(view: View, one: Hypothesis) -> Component | str:
+    if one.entity_type == "service":
+        return html.A(one.entity, href=view.href(f"/service/{one.entity}"))
+    return one.entity
+
+
+def _family(view: View, family: str) -> str:
+    """The family's name; itself where a plug-in brought one that we have no word for."""
+    try:
+        return view.say(f"family_{family}")
+    except KeyError:
+        return family
+
+
+def _path(view: View, one: Hypothesis) -> Component | None:
+    if len(one.path) < 2:
+        return None
+    steps: list[Any] = [html.Span(view.say("path"), className="dim small")]
+    for i, name in enumerate(one.path):
+        if i:
+            steps.append(html.Span("→", className="arrow", **{"aria-hidden": "true"}))
+        steps.append(html.A(name, href=view.href(f"/service/{name}"), className="cause" if i == 0 else ""))
+    return html.Div(steps, className="path")
+
+
+def _lines(view: View, evidence: tuple[Evidence, ...], *, against: bool) -> list[Component]:
+    if not evidence:
+        return [html.Div(view.say("nothing_against"), className="dim small")] if against else []
+    title = html.Div(view.say("evidence_against" if against else "evidence_for"), className="evidence-title")
+    lines = [evidence_line(view, one, against=against) for one in evidence[:LINES_MAX]]
+    return [title, html.Ul(lines, className="evidence-list")]
+
+
+def evidence_line(view: View, one: Evidence, *, against: bool, named: bool = False) -> Component:
+    """One observation in words, with its sign and how unusual it is."""
+    words = sentence(one.reason, view.language)
+    body: list[Any] = [html.Span(one.entity, className="strong"), view.say("colon"), words] if named else [words]
+    if one.link:
+        body += [" ", html.A(view.say("records"), href=one.link)]
+    rarity = view.say("p_value", p=f"{one.p:.2g}") if one.p is not None else ""
+    return html.Li(
+        [
+            html.Span("−" if against else "+", className=f"sign {'against' if against else 'for'}"),
+            html.Span(body),
+            html.Span(rarity, className="dim small"),
+        ]
+    )
+
+
+def _charts(view: View, one: Hypothesis, onset_ns: int | None) -> Component | None:
+    drawn = [evidence for evidence in one.evidence_for if evidence.chart is not None][:CHARTS_MAX]
+    if not drawn:
+        return None
+    times = [
+        time
+        for evidence in drawn
+        if evidence.chart
+        for time in (evidence.chart.times_ns[:1] + evidence.chart.times_ns[-1:])
+    ]
+    window = Window(min(times), max(times) + 1)
+    return html.Div(
+        [_chart(view, f"evidence-{one.rank}-{i}", evidence, onset_ns, window) for i, evidence in enumerate(drawn)],
+        className="evidence-charts",
+    )
+
+
+def _chart(view: View, key: str, evidence: Evidence, onset_ns: int | None, window: Window) -> Component:
+    assert evidence.chart is not None
+    title = sentence(evidence.chart.title, view.language)
+    named = title if evidence.entity in title else f"{evidence.entity} · {title}"
+    figure = evidence_figure(view, evidence.chart, onset_ns=onset_ns, window=window)
+    return html.Div([html.Div(named, className="caption"), graph(key, figure, label=named)], className="evidence-chart")
+
+
+def symptom_charts(view: View, diagnosis: Diagnosis) -> Component | None:
+    """What users notice, against what is usual."""
+    if not diagnosis.symptoms:
+        return None
+    lines = [
+        html.Li(
+            [
+                html.Span(
+                    view.say(f"indicator_{one.indicator}")
+                    if one.indicator in {"errors", "latency", "traffic"}
+                    else one.indicator,
+                    className="tag",
+                ),
+                html.Span(
+                    view.say(
+                        "symptom",
+                        entity=one.entity,
+                        value=quantity(one.value, one.unit),
+                        usual=quantity(one.usual, one.unit),
+                    ),
+                    className="words",
+                ),
+                html.Span("", className="when"),
+            ]
+        )
+        for one in diagnosis.symptoms[:LINES_MAX]
+    ]
+    charts = [
+        html.Div(
+            [
+                html.Div(sentence(one.chart.title, view.language), className="caption"),
+                graph(f"symptom-{i}", evidence_figure(view, one.chart, onset_ns=diagnosis.onset_ns), label=one.entity),
+            ],
+            className="evidence-chart",
+        )
+        for i, one in enumerate(diagnosis.symptoms[:CHARTS_MAX])
+        if one.chart is not None
+    ]
+    return card(view.say("symptoms"), [html.Ul(lines, className="rows"), html.Div(charts, className="evidence-charts")])
+
+
+def path_map(view: View, services: Services, window: Window, one: Hypothesis) -> Component | None:
+    """The way from the cause to the users on a small map."""
+    if len(one.path) < 2:
+        return None
+    graph_ = services.graph(window)
+    known = set(graph_.nodes["id"].astype(str))
+    names = [name for name in one.path if name in known]
+    if len(names) < 2:
+        return None
+    near = graph_.edges[graph_.edges["caller"].isin(names) | graph_.edges["callee"].isin(names)]
+    beside = [
+        name for name in dict.fromkeys([*near["caller"].astype(str), *near["callee"].astype(str)]) if name not in names
+    ]
+    shown = MapShown(frozenset([*names, *beside[:NEIGHBOURS_MAX]]))
+    health = judged(services.patrol(window))
+    impact = {score.service: score.impact for score in services.impact(window)}
+    nodes = map_nodes(view, graph_, health, impact, shown, cause=one.entity)
+    edges = map_edges(graph_, health, shown, path=one.path)
+    drawn = service_map(view, "incident-map", nodes, edges, height="300px", label=view.say("propagation"))
+    return card(view.say("propagation"), drawn, note=view.say("propagation_note"), class_name="flush")

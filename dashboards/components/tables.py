@@ -1,0 +1,118 @@
+"""Tables: sortable and filterable, the first column is the name, a row click opens the thing."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import dash_ag_grid as dag
+from dash import html
+from dash.development.base_component import Component
+
+from causeway.messages import quantity
+from dashboards.view import View
+
+ROW_PX, HEAD_PX = 34, 34
+# A table this long scrolls inside its card.
+ROWS_SHOWN_MAX = 14
+# The grid takes its colours from our variables, so that both themes fit without the server.
+_THEME = (
+    "themeQuartz.withParams({backgroundColor: 'transparent', foregroundColor: 'var(--text)', "
+    "headerBackgroundColor: 'transparent', headerTextColor: 'var(--dim)', borderColor: 'var(--grid)', "
+    "rowHoverColor: 'var(--hover)', accentColor: 'var(--accent)', fontFamily: 'inherit', fontSize: 13, "
+    "headerFontSize: 12, headerFontWeight: 500, wrapperBorder: false, wrapperBorderRadius: 0, "
+    "cellHorizontalPadding: 12, oddRowBackgroundColor: 'transparent', menuBackgroundColor: 'var(--raised)', "
+    "headerColumnResizeHandleColor: 'transparent', selectedRowBackgroundColor: 'var(--accent-soft)'})"
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Column:
+    """One column. kind: name, number, bar, spark, text, time, tree or waterfall.
+
+    A number column `x` shows `x_text`, beside it `x_usual`, and is coloured by the verdict in `x_off`.
+    """
+
+    field: str
+    title: str
+    kind: str = "text"
+    width: int | None = None
+    flex: int | None = None
+    sort: str | None = None
+
+
+Row = Mapping[str, Any]
+
+
+def grid(
+    key: str, view: View, columns: Sequence[Column], rows: Sequence[Row], *, label: str, height: int | None = None
+) -> Component:
+    """The table. Every row needs `key`; with `href` a click on it goes there."""
+    shown = min(max(len(rows), 1), ROWS_SHOWN_MAX)
+    pixels = height or HEAD_PX + shown * ROW_PX + 4
+    table = dag.AgGrid(
+        id=key,
+        columnDefs=[_definition(column) for column in columns],
+        rowData=list(rows),
+        getRowId="params.data.key",
+        defaultColDef={"sortable": True, "resizable": True, "suppressHeaderMenuButton": True, "minWidth": 64},
+        dashGridOptions={
+            "theme": {"function": _THEME},
+            "rowHeight": ROW_PX,
+            "headerHeight": HEAD_PX,
+            "animateRows": False,
+            "suppressColumnVirtualisation": True,
+            "ensureDomOrder": True,
+            "enableCellTextSelection": True,
+            "suppressMovableColumns": True,
+            "localeText": {"noRowsToShow": view.say("table_empty")},
+        },
+        style={"height": pixels, "width": "100%"},
+        className="ag-theme-causeway",
+    )
+    return html.Div(table, role="region", **{"aria-label": label})
+
+
+def _definition(column: Column) -> dict[str, Any]:
+    definition: dict[str, Any] = {"field": column.field, "headerName": column.title}
+    sized = {"width": column.width, "flex": column.flex, "sort": column.sort}
+    definition.update({name: value for name, value in sized.items() if value is not None})
+    if column.kind == "number":
+        definition["type"] = "rightAligned"
+        definition["sortingOrder"] = ["desc", "asc", None]
+        definition["cellRendererParams"] = {
+            "textField": f"{column.field}_text",
+            "usualField": f"{column.field}_usual",
+            "offField": f"{column.field}_off",
+        }
+    if column.kind == "bar":
+        definition["cellRendererParams"] = {"textField": f"{column.field}_text"}
+        definition["sortingOrder"] = ["desc", "asc", None]
+    if column.kind in {"spark", "waterfall"}:
+        definition["sortable"] = False
+    renderers = {
+        "name": "NameCell",
+        "number": "NumberCell",
+        "bar": "BarCell",
+        "spark": "SparkCell",
+        "tree": "TreeCell",
+        "waterfall": "WaterfallCell",
+    }
+    if column.kind in renderers:
+        definition["cellRenderer"] = renderers[column.kind]
+    if column.kind in {"name", "text"}:
+        definition["filter"] = True
+    return definition
+
+
+def number(name: str, value: float | None, unit: str, *, usual: str = "", off: str | None = None) -> dict[str, Any]:
+    """The fields of a number cell: the raw number to sort by, and how it reads."""
+    missing = value is None or math.isnan(value)
+    cell: dict[str, Any] = {name: None if missing else value, f"{name}_text": quantity(value, unit)}
+    if usual:
+        cell[f"{name}_usual"] = usual
+    if off is not None and off != "OK":
+        cell[f"{name}_off"] = off
+    return cell

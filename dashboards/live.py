@@ -1,0 +1,239 @@
+"""The services of a running `causeway serve`: one data folder, opened when first needed, answers kept per window."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pyarrow as pa
+
+from analytics.world import World
+from analytics.world_build import build_world
+from causeway.errors import CausewayError, ConfigError, StoreError
+from causeway.findings import Diagnosis, Incident, PatrolReport
+from causeway.state import State, open_state
+from causeway.state.records import PatrolMark, PatrolRun
+from causeway.stores import open_store
+from causeway.stores.contract import LogFilter, Page, Reader, SampleFilter, SpanFilter, StoreStatus
+from causeway.window import SECOND_NS, Window
+from dashboards.kept import Kept
+from dashboards.readings import Red, red_of, step_for
+
+if TYPE_CHECKING:
+    from analytics.callgraph.graph import CallGraph
+    from analytics.impact.scores import ServiceImpact
+
+# A World of 500 services over a day is some ten megabytes; a viewer flips between a few windows.
+WORLDS_MAX = 4
+REDS_MAX = 32
+STATUS_AGE_S = 5.0
+# After a failure the store is tried again no more often than this, whoever asks.
+RETRY_S = 3.0
+
+
+class LiveServices:
+    """Services over `folder`. The store may appear later, vanish and come back."""
+
+    def __init__(self, folder: Path, *, now_ns: Callable[[], int] = time.time_ns) -> None:
+        self._folder = folder
+        self._now_ns = now_ns
+        self._store: Reader | None = None
+        self._state: State | None = None
+        self._failure: tuple[float, CausewayError] | None = None
+        self._opening = threading.Lock()
+        self._status: tuple[float, StoreStatus] | None = None
+        self._worlds: Kept[World] = Kept(entries_max=WORLDS_MAX)
+        self._graphs: Kept[CallGraph] = Kept(entries_max=WORLDS_MAX)
+        self._impacts: Kept[tuple[ServiceImpact, ...]] = Kept(entries_max=WORLDS_MAX)
+        self._patrols: Kept[PatrolReport] = Kept(entries_max=WORLDS_MAX)
+        self._diagnoses: Kept[Diagnosis] = Kept(entries_max=WORLDS_MAX)
+        self._reds: Kept[tuple[Red, Red]] = Kept(entries_max=REDS_MAX)
+        self._worlds_built = 0
+        self._world_s = 0.0
+
+    def now_ns(self) -> int:
+        return self._now_ns()
+
+    def _reader(self) -> Reader:
+        """The open store. Raises the same StoreError for RETRY_S after a failure."""
+        with self._opening:
+            if self._store is not None:
+                return self._store
+            if self._failure is not None and time.monotonic() - self._failure[0] < RETRY_S:
+                raise self._failure[1]
+            try:
+                self._store = self._open()
+            except CausewayError as error:
+                self._failure = (time.monotonic(), error)
+                raise
+            self._failure = None
+            return self._store
+
+    def _open(self) -> Reader:
+        if not self._folder.is_dir():
+            raise StoreError(f"there is no data folder at {self._folder}; start `causeway up` or check --data")
+        try:
+            return open_store(self._folder)
+        except OSError as error:
+            raise StoreError(f"the store at {self._folder} cannot be read: {error}") from error
+
+    def _states(self) -> State | None:
+        """The state, None while there is no file for it (nothing has been analysed yet)."""
+        with self._opening:
+            if self._state is None and (self._folder / "state.sqlite").is_file():
+                self._state = open_state(self._folder)
+            return self._state
+
+    def status(self) -> StoreStatus:
+        kept = self._status
+        if kept is not None and time.monotonic() - kept[0] < STATUS_AGE_S:
+            return kept[1]
+        status = self._reader().status()
+        self._status = (time.monotonic(), status)
+        return status
+
+    def world(self, window: Window) -> World:
+        return self._worlds.get(self._key(window), lambda: self._build(window))
+
+    def _build(self, window: Window) -> World:
+        began = time.perf_counter()
+        world = build_world(self._reader(), window)
+        self._worlds_built += 1
+        self._world_s += time.perf_counter() - began
+        return world
+
+    def _key(self, window: Window) -> tuple[Window, int]:
+        """A window that ends in the past may still get late data: its answers are good for a minute."""
+        return window, self._now_ns() // (60 * SECOND_NS) if window.end_ns < self._now_ns() - 60 * SECOND_NS else 0
+
+    def graph(self, window: Window) -> CallGraph:
+        from analytics.callgraph.graph import call_graph
+
+        return self._graphs.get(self._key(window), lambda: call_graph(self.world(window)))
+
+    def impact(self, window: Window) -> tuple[ServiceImpact, ...]:
+        from analytics.impact.scores import impact_scores
+
+        return self._impacts.get(
+            self._key(window), lambda: tuple(impact_scores(self.world(window), self.graph(window)))
+        )
+
+    def patrol(self, window: Window) -> PatrolReport:
+        from analytics.patrol.run import patrol
+
+        return self._patrols.get(
+            self._key(window), lambda: patrol(self.world(window), self.graph(window), self.impact(window))
+        )
+
+    def diagnosis(self, window: Window) -> Diagnosis:
+        from analytics.rootcause.diagnose import diagnose
+
+        return self._diagnoses.get(self._key(window), lambda: diagnose(self.world(window)))
+
+    def red(self, window: Window, service: str | None = None) -> tuple[Red, Red]:
+        return self._reds.get((self._key(window), service), lambda: self._red(window, service))
+
+    def _red(self, window: Window, service: str | None) -> tuple[Red, Red]:
+        return red_pair(self._reader(), window, self.world(window).baseline, service)
+
+    def services(self, window: Window) -> list[str]:
+        return self._reader().services(window)
+
+    def incidents(self, *, open_only: bool = False, limit: int = 100) -> list[Incident]:
+        state = self._states()
+        return [] if state is None else state.incidents(open_only=open_only, limit=limit)
+
+    def incident(self, incident_id: int) -> Incident | None:
+        state = self._states()
+        return None if state is None else state.incident(incident_id)
+
+    def patrol_history(self, limit: int = 200) -> Sequence[PatrolMark]:
+        state = self._states()
+        return [] if state is None else state.patrol_history(limit)
+
+    def patrol_run(self, run_id: int) -> PatrolRun | None:
+        state = self._states()
+        return None if state is None else state.patrol_run(run_id)
+
+    def previous_patrol_run(self, run: PatrolRun) -> PatrolRun | None:
+        state = self._states()
+        return None if state is None else state.previous_patrol_run(run)
+
+    def report_file(self, name: str) -> Path | None:
+        return report_inside(self._folder / "reports", name)
+
+    def traces(
+        self, window: Window, where: SpanFilter | None = None, *, limit: int = 20, slowest_first: bool = False
+    ) -> Page:
+        return self._reader().traces(window, where, limit=limit, slowest_first=slowest_first)
+
+    def trace(self, trace_id: bytes) -> pa.Table:
+        return self._reader().trace(trace_id)
+
+    def spans(self, window: Window, where: SpanFilter | None = None, *, limit: int | None = None) -> Page:
+        return self._reader().spans(window, where, limit=limit)
+
+    def logs(self, window: Window, where: LogFilter | None = None, *, limit: int = 200) -> Page:
+        return self._reader().logs(window, where, limit=limit, newest_first=True)
+
+    def table(self, name: str, window: Window, *, service: str | None, limit: int) -> Page:
+        return table_page(self._reader(), name, window, service=service, limit=limit)
+
+    def self_metrics(self) -> Mapping[str, float]:
+        return {"worlds_built": float(self._worlds_built), "world_seconds": self._world_s}
+
+    def close(self) -> None:
+        """Let go of the store and the state."""
+        if self._store is not None:
+            self._store.close()
+        if self._state is not None:
+            self._state.close()
+
+
+def red_pair(store: Reader, window: Window, baseline: Window, service: str | None) -> tuple[Red, Red]:
+    """RED of the window and of its baseline, in the same steps."""
+    step_ns = step_for(window)
+    entry_only = service is None
+    now, before = (
+        red_of(
+            store.operations(part.aligned(step_ns), step_ns=step_ns, service=service),
+            part,
+            step_ns,
+            entry_only=entry_only,
+        )
+        for part in (window, baseline)
+    )
+    return now, before
+
+
+def report_inside(folder: Path, name: str) -> Path | None:
+    """The file called `name` (may name a sub-folder) in the folder; None if missing or outside of it."""
+    target = (folder / name).resolve()
+    inside = target.is_relative_to(folder.resolve()) and target.is_file()
+    return target if inside else None
+
+
+def table_page(store: Reader, name: str, window: Window, *, service: str | None, limit: int) -> Page:
+    """One table of the store, at most `limit` rows, with whether there were more."""
+    if name == "spans":
+        return store.spans(window, SpanFilter(service=service), limit=limit)
+    if name == "logs":
+        return store.logs(window, LogFilter(service=service), limit=limit)
+    if name == "events":
+        return store.events(window, service=service, limit=limit)
+    where = SampleFilter(service=service)
+    whole: dict[str, Callable[[], pa.Table]] = {
+        "samples": lambda: store.samples(window, where),
+        "series": lambda: store.series(where),
+        "edges": lambda: store.edges(window, service=service),
+        "operations": lambda: store.operations(window, service=service),
+        "instances": lambda: store.instances(window, service=service),
+    }
+    if name not in whole:
+        known = ", ".join(sorted({*whole, "spans", "logs", "events"}))
+        raise ConfigError(f"no table called {name!r}; there are {known}")
+    table = whole[name]()
+    return Page(table.slice(0, limit), truncated=table.num_rows > limit, matched=table.num_rows)

@@ -1,0 +1,123 @@
+"""Incident: what broke, since when and why, with the evidence for and against."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from dash import html
+from dash.development.base_component import Component
+
+from causeway.errors import CausewayError
+from causeway.findings import Diagnosis, DiagnosisVerdict, Incident, Verdict
+from causeway.messages import quantity
+from causeway.wire import sentence
+from dashboards.components.basics import answer, card, heading, mark, page_body
+from dashboards.components.changes import what_changed
+from dashboards.components.hypotheses import evidence_line, hypothesis_card, path_map, symptom_charts
+from dashboards.components.incidents import cause_words, lasting
+from dashboards.components.states import nothing
+from dashboards.components.timeline import Moment, timeline
+from dashboards.page import Page
+from dashboards.services import Services
+from dashboards.view import View
+
+HYPOTHESES_MAX = 5
+RULED_OUT_MAX = 8
+MOMENTS_MAX = 8
+
+
+def render(view: View, services: Services, values: Mapping[str, str]) -> Component:
+    """The page of the incident whose number is in the path."""
+    incident = services.incident(int(values["id"])) if values["id"].isdigit() else None
+    if incident is None:
+        title = view.say("title_incident")
+        words = view.say("incident_unknown", id=values["id"])
+        return page_body(
+            [
+                heading(title),
+                answer(view, Verdict.UNKNOWN, words),
+                html.A(view.say("title_incidents"), href=view.href("/incidents"), className="button"),
+            ]
+        )
+    diagnosis = incident.diagnosis
+    over = incident.resolved_ns is not None
+    said = [sentence(incident.summary, view.language), " ", cause_words(view, diagnosis)]
+    parts: list[Any] = [
+        heading(f"INC-{incident.id} · {incident.entity}", note=_note(view, incident)),
+        answer(view, Verdict.OK if over else incident.verdict, said),
+        card(view.say("timeline"), html.Div(timeline(view, _moments(view, services, incident)), id="live-timeline")),
+        *_causes(view, services, diagnosis),
+        symptom_charts(view, diagnosis),
+        _ruled_out(view, diagnosis),
+    ]
+    return page_body([part for part in parts if part is not None])
+
+
+def _note(view: View, incident: Incident) -> list[Any]:
+    over = incident.resolved_ns is not None
+    state = view.say("state_resolved" if over else "state_open")
+    parts: list[Any] = [
+        mark(view, incident.verdict),
+        f" · {state} · {view.say('since', time=view.clock(incident.opened_ns))} · {lasting(view, incident)}",
+    ]
+    if incident.impact is not None:
+        parts.append(f" · {view.say('impact_of', impact=quantity(round(incident.impact)))}")
+    window = incident.diagnosis.window
+    parts += [" · ", html.A(view.say("show_that_time"), href=view.address.to_window(window, "/"))]
+    return parts
+
+
+def _moments(view: View, services: Services, incident: Incident) -> list[Moment]:
+    diagnosis = incident.diagnosis
+    found = [Moment(incident.opened_ns, view.say("moment_opened"), incident.verdict)]
+    if diagnosis.onset_ns is not None:
+        found.append(Moment(diagnosis.onset_ns, view.say("moment_onset"), Verdict.CRITICAL))
+    if incident.resolved_ns is not None:
+        found.append(Moment(incident.resolved_ns, view.say("moment_resolved"), Verdict.OK))
+    try:
+        changes = what_changed(view, services.world(diagnosis.window))
+    except CausewayError:
+        changes = []  # the telemetry of that time may be gone; the incident remains
+    near = [change for change in changes if change.kind != "template"][:MOMENTS_MAX]
+    found += [Moment(change.time_ns, f"{change.service}{view.say('colon')}{change.words}", None) for change in near]
+    return sorted(found, key=lambda moment: moment.time_ns)
+
+
+def _causes(view: View, services: Services, diagnosis: Diagnosis) -> list[Component | None]:
+    if not diagnosis.hypotheses:
+        return [card(view.say("hypotheses"), _examined(view, diagnosis))]
+    first = diagnosis.hypotheses[0]
+    cards = [
+        hypothesis_card(view, one, onset_ns=diagnosis.onset_ns, charts=one.rank == 1)
+        for one in diagnosis.hypotheses[:HYPOTHESES_MAX]
+    ]
+    heading_ = html.H2(view.say("hypotheses"), className="card-title")
+    note = (
+        nothing(view, view.say("no_clear_cause_hint")) if diagnosis.verdict is DiagnosisVerdict.NO_CLEAR_CAUSE else None
+    )
+    try:
+        drawn = path_map(view, services, diagnosis.window, first)
+    except CausewayError:
+        drawn = None
+    return [html.Div([heading_, *([note] if note else []), cards[0]], className="page-body"), drawn, *cards[1:]]
+
+
+def _examined(view: View, diagnosis: Diagnosis) -> Component:
+    counted = [
+        html.Li([html.Span(), html.Span(name, className="words"), html.Span(quantity(number), className="when")])
+        for name, number in diagnosis.examined.items()
+    ]
+    return html.Div([nothing(view, view.say("no_hypotheses")), html.Ul(counted, className="rows")])
+
+
+def _ruled_out(view: View, diagnosis: Diagnosis) -> Component | None:
+    if not diagnosis.ruled_out:
+        return None
+    lines = [evidence_line(view, one, against=True, named=True) for one in diagnosis.ruled_out[:RULED_OUT_MAX]]
+    left = len(diagnosis.ruled_out) - RULED_OUT_MAX
+    more = [html.Div(view.say("and_more", count=left), className="dim")] if left > 0 else []
+    return card(view.say("ruled_out"), [html.Ul(lines, className="evidence-list"), *more])
+
+
+PAGE = Page(name="incident", path="/incident/{id}", title="title_incident", render=render, parent="incidents")

@@ -1,0 +1,85 @@
+"""What pages and the API may ask for. Pages never touch a store: they see this and nothing below it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Protocol
+
+import pyarrow as pa
+
+from analytics.world import World
+from causeway.findings import Diagnosis, Incident, PatrolReport
+from causeway.state.records import PatrolMark, PatrolRun
+from causeway.stores.contract import LogFilter, Page, SpanFilter, StoreStatus
+from causeway.window import Window
+from dashboards.readings import Red
+
+if TYPE_CHECKING:
+    from analytics.callgraph.graph import CallGraph
+    from analytics.impact.scores import ServiceImpact
+
+
+class Services(Protocol):
+    """Every question a page may ask. Each may raise StoreError, which the frame shows in words."""
+
+    def now_ns(self) -> int: ...
+
+    def status(self) -> StoreStatus:
+        """How much is stored and until when; at most a few seconds old."""
+        ...
+
+    def world(self, window: Window) -> World: ...
+
+    def graph(self, window: Window) -> CallGraph: ...
+
+    def impact(self, window: Window) -> tuple[ServiceImpact, ...]: ...
+
+    def patrol(self, window: Window) -> PatrolReport:
+        """The inspections' judgement of everything in the window: where the colours come from."""
+        ...
+
+    def diagnosis(self, window: Window) -> Diagnosis: ...
+
+    def red(self, window: Window, service: str | None = None) -> tuple[Red, Red]:
+        """Requests over time, in the window and in its World's baseline; of the entry requests without a service."""
+        ...
+
+    def services(self, window: Window) -> list[str]: ...
+
+    def incidents(self, *, open_only: bool = False, limit: int = 100) -> list[Incident]: ...
+
+    def incident(self, incident_id: int) -> Incident | None: ...
+
+    def patrol_history(self, limit: int = 200) -> Sequence[PatrolMark]: ...
+
+    def patrol_run(self, run_id: int) -> PatrolRun | None: ...
+
+    def previous_patrol_run(self, run: PatrolRun) -> PatrolRun | None: ...
+
+    def report_file(self, name: str) -> Path | None:
+        """The file of a report inside the reports folder; None for anything else."""
+        ...
+
+    def traces(
+        self, window: Window, where: SpanFilter | None = None, *, limit: int = 20, slowest_first: bool = False
+    ) -> Page: ...
+
+    def trace(self, trace_id: bytes) -> pa.Table: ...
+
+    def spans(self, window: Window, where: SpanFilter | None = None, *, limit: int | None = None) -> Page: ...
+
+    def logs(self, window: Window, where: LogFilter | None = None, *, limit: int = 200) -> Page:
+        """Newest first."""
+        ...
+
+    def table(self, name: str, window: Window, *, service: str | None, limit: int) -> Page:
+        """A table for notebooks: spans, logs, samples, series, events, edges, operations, instances.
+
+        Raises ConfigError for another name.
+        """
+        ...
+
+    def self_metrics(self) -> Mapping[str, float]:
+        """Numbers about this process's own caches and store, for /metrics."""
+        ...
