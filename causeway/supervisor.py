@@ -32,7 +32,7 @@ _LAUNCH = (
 )
 
 
-class ChildFailed(CausewayError):  # noqa: N818 - said of a child, like QueueFull
+class ChildFailed(CausewayError):
     """A child kept dying before it was ever ready."""
 
 
@@ -51,7 +51,7 @@ class What(StrEnum):
 class Child:
     """A process of our interpreter. `arguments` follow `python`; `stage`: the highest stage is stopped first.
 
-    ready: tells whether it can be used; None means as soon as it runs.
+    ready: tells whether it can be used; None means when it has run for `settle_s`.
     """
 
     name: str
@@ -59,6 +59,7 @@ class Child:
     ready: Callable[[], bool] | None = None
     environment: Mapping[str, str] = field(default_factory=dict)
     stage: int = 0
+    settle_s: float = 0.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -140,7 +141,7 @@ class Supervisor:
                 self._died(running)
             elif running.restart_at_s is not None and time.monotonic() >= running.restart_at_s:
                 self._start(running)
-            elif running.process and not running.ready and (running.child.ready is None or running.child.ready()):
+            elif running.process and not running.ready and _is_ready(running):
                 running.ready = running.was_ready = True
                 self._tell(Happening(running.child.name, What.READY, running.process.pid))
 
@@ -235,6 +236,12 @@ class Supervisor:
                 running.process.kill()
                 running.process.wait()
                 self._tell(Happening(running.child.name, What.KILLED))
+
+
+def _is_ready(running: _Running) -> bool:
+    if running.child.ready is None:
+        return time.monotonic() - running.started_s >= running.child.settle_s
+    return running.child.ready()
 
 
 def _never_ready(name: str, deaths: int, code: int, tail: tuple[str, ...]) -> str:

@@ -14,10 +14,11 @@ import typer
 from causeway.findings import Message, MessageValue
 from causeway.supervisor import Happening, Supervisor, What
 from causeway.terminal import Terminal
-from causeway.up import PlatformOptions, check_ports, children
+from causeway.up import PARTS, PlatformOptions, check_ports, children
 
 READY_WITHIN_S = 120.0
 _STEP_S = 0.25
+_SAID = frozenset({What.DIED, What.CRASH_LOOP, What.KILLED})
 
 
 def register(app: typer.Typer) -> None:
@@ -26,9 +27,7 @@ def register(app: typer.Typer) -> None:
 
 
 def up(
-    data: Annotated[Path, typer.Option(help="Folder of the embedded store; made if absent.")] = Path(
-        "causeway-data"
-    ),
+    data: Annotated[Path, typer.Option(help="Folder of the embedded store; made if absent.")] = Path("causeway-data"),
     config: Annotated[Path | None, typer.Option(help="Settings (TOML) for all parts.")] = None,
     host: Annotated[str, typer.Option(help="Address to listen on.")] = "127.0.0.1",
     grpc_port: Annotated[int, typer.Option(help="OTLP over gRPC.")] = 4317,
@@ -92,7 +91,7 @@ def teller(terminal: Terminal, options: PlatformOptions) -> Callable[[Happening]
             "wait": happening.wait_s,
             "log": str(logs / f"{happening.child}.log"),
         }
-        if happening.what in {What.READY, What.DIED, What.CRASH_LOOP, What.KILLED}:
+        if happening.what in _SAID or (happening.what is What.READY and happening.child in PARTS):
             tone = {What.READY: "good", What.CRASH_LOOP: "bad"}.get(happening.what, "warn")
             terminal.say(Message(f"demo.child_{happening.what}", values), tone=tone)
         if happening.what in {What.DIED, What.CRASH_LOOP}:

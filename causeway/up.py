@@ -10,6 +10,12 @@ from pathlib import Path
 from causeway.errors import ConfigError
 from causeway.supervisor import Child
 
+# The analyses have no port to ask; what does not die in this time has read its settings and opened the store.
+_SETTLE_S = 3.0
+
+
+PARTS = ("collect", "analyze", "serve")
+
 
 @dataclass(frozen=True, slots=True)
 class PlatformOptions:
@@ -42,12 +48,10 @@ def children(options: PlatformOptions) -> list[Child]:
     collect = ("-m", "causeway", "collect", *common, "--host", options.host, *ports)
     found = [Child("collect", collect, ready=lambda: _listens(options), stage=0)]
     if options.analyze:
-        found.append(Child("analyze", ("-m", "causeway", "analyze", *common), stage=1))
+        found.append(Child("analyze", ("-m", "causeway", "analyze", *common), stage=1, settle_s=_SETTLE_S))
     if options.serve:
         serve = ("-m", "causeway", "serve", *common, "--host", options.host, "--port", str(options.port))
-        found.append(
-            Child("serve", serve, ready=lambda: answers(options.host, options.port, "/readyz"), stage=1)
-        )
+        found.append(Child("serve", serve, ready=lambda: answers(options.host, options.port, "/readyz"), stage=1))
     return found
 
 
