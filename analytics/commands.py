@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from importlib import import_module
-from importlib.util import find_spec
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
-Data = Annotated[Path | None, typer.Option("--data", help="Folder of the embedded store [causeway-data].")]
+from analytics import runner
+
+Data = Annotated[Path | None, typer.Option("--data", help="Folder of the embedded store. Default: causeway-data.")]
 Config = Annotated[Path | None, typer.Option("--config", help="Settings (TOML); `data` there names the folder.")]
 Start = Annotated[
     str | None,
@@ -39,8 +39,7 @@ def register(app: typer.Typer) -> None:
     app.command("diagnose")(diagnose)
     patrol_app.command("run")(patrol_run)
     app.add_typer(patrol_app, name="patrol")
-    if find_spec("analytics.runner") is not None:
-        import_module("analytics.runner").register(app)
+    runner.register(app)
 
 
 def graph(
@@ -70,7 +69,7 @@ def graph(
 
     _check_format(output, ("table", "json", *show.DOCUMENTS))
     check_fail_on(fail_on)
-    found = call_graph(read_world(Asked(data, config, start, end, baseline, lang)))
+    found = call_graph(read_world(Asked(data, config, start, end, baseline, lang), calls_only=True))
     if output == "json":
         write_json(found.to_json())
     elif output == "table":
@@ -107,7 +106,7 @@ def impact(
 
     _check_format(output, ("table", "json"))
     check_fail_on(fail_on)
-    world = read_world(Asked(data, config, start, end, baseline, lang))
+    world = read_world(Asked(data, config, start, end, baseline, lang), calls_only=True)
     calls = call_graph(world)
     scores = impact_scores(world, calls)
     if output == "json":

@@ -57,7 +57,7 @@ def data_folder(asked: Asked) -> Path:
     return asked.data or Path(named)
 
 
-def read_world(asked: Asked, *, now_ns: int | None = None) -> World:
+def read_world(asked: Asked, *, calls_only: bool = False, now_ns: int | None = None) -> World:
     """The World of what was asked for. Where there is nothing in it, a hint on standard error says what there
     is."""
     now = time.time_ns() if now_ns is None else now_ns
@@ -67,7 +67,7 @@ def read_world(asked: Asked, *, now_ns: int | None = None) -> World:
     store = open_store(data_folder(asked))
     try:
         with working(Message("graph.reading"), language=language):
-            world = build_world(store, window, baseline)
+            world = build_world(store, window, baseline, calls_only=calls_only)
         if seen_nothing(world):
             sys.stderr.write(text(_held(window, store.status()), language) + "\n")
         return world

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from collections.abc import Callable
+from dataclasses import dataclass, replace
 from typing import Protocol
 
 import numpy as np
@@ -15,7 +15,8 @@ from analytics import world_logs
 from analytics.world import LogSeries, MetricSeries, Timeline, World
 from analytics.world_events import world_events
 from analytics.world_metrics import metric_series
-from analytics.world_rollups import QUANTILES, Rollup, call_frame, call_series, group_sums, rollup
+from analytics.world_nodes import edge_frame, node_frame
+from analytics.world_rollups import Rollup, call_series, group_sums, regrouped, rollup
 from analytics.world_timeline import Spans, default_baseline, lay_out
 from causeway import records
 from causeway.errors import ConfigError
@@ -41,7 +42,6 @@ class _Calls:
     inbound: Rollup
     entries: Rollup
     instances: Rollup
-    sent: pa.Table
 
 
 def build_world(
@@ -49,15 +49,16 @@ def build_world(
     window: Window,
     baseline: Window | None = None,
     *,
+    calls_only: bool = False,
     log_lines_max: int = world_logs.LINES_MAX,
 ) -> World:
     """The World of a window and its baseline.
 
-    The default baseline is the hour before, or twice the window's length where that is more. Slots are 10 s
-    up to three hours in all, else minutes (at most 2,000 slots); window and baseline are widened to whole
-    slots. Services without traces are nodes too. Raises ConfigError when the baseline does not begin before
-    the window. Cost: the rollup rows of that time, and one pass over its samples and log lines (the newest
-    `log_lines_max`).
+    The default baseline is the hour before, or twice the window's length where that is more. Slots are 10 s up to
+    three hours in all, else minutes (at most 2,000 slots); window and baseline are widened to whole slots. Services
+    without traces are nodes too. With `calls_only` metrics and log lines are not read (and not in `seen`): all that
+    a call graph needs. Raises ConfigError when the baseline does not begin before the window. Cost: the rollup rows
+    of that time, and one pass over its samples and log lines (the newest `log_lines_max`).
     """
     before = baseline or default_baseline(window)
     if before.start_ns >= window.start_ns:
@@ -65,33 +66,25 @@ def build_world(
     spans = lay_out(window, before)
     timeline = spans.timeline
     calls = _calls(store, spans)
-    metrics, samples, series_left_out = _metrics(store, spans)
-    logs, logs_capped = _logs(store, spans, log_lines_max)
     recorded = _read(spans, lambda part: store.events(part, limit=None).table, records.EVENTS)
-    keys, sent = _sent(calls.sent, timeline)
     coverage, spans_seen = _coverage(store, spans)
-    nodes = _nodes(calls, timeline.in_window, coverage, metrics, logs)
-    seen = {
-        "spans": spans_seen,
-        "samples": samples,
-        "logs": _lines(logs, timeline),
-        "events": _count(recorded, "time_ns", spans),
-    }
-    if logs_capped:
-        seen["logs_capped"] = seen["logs"]
-    if series_left_out:
-        seen["series_left_out"] = (series_left_out, series_left_out)
+    seen = {"spans": spans_seen, "events": count_within(recorded, spans)}
+    metrics, logs = _no_metrics(timeline), world_logs.empty_logs(timeline)
+    if not calls_only:
+        metrics = _metrics(store, spans, seen)
+        logs = _logs(store, spans, log_lines_max, seen)
+    keys, sent = _sent(calls.instances, timeline)
     return World(
         window=window,
         baseline=before,
         timeline=timeline,
-        nodes=nodes,
-        edges=_edge_frame(calls.edges, timeline.in_window),
-        edges_baseline=_edge_frame(calls.edges, ~timeline.in_window),
+        nodes=node_frame(calls.inbound, calls.edges, timeline.in_window, _names(store, spans, calls, coverage)),
+        edges=edge_frame(calls.edges, timeline.in_window),
+        edges_baseline=edge_frame(calls.edges, ~timeline.in_window),
         services=call_series(calls.inbound, timeline),
         entries=call_series(calls.entries, timeline),
         operations=call_series(calls.operations, timeline, own="self_ms"),
-        edge_series=call_series(_regrouped(calls.edges, ["caller", "callee"]), timeline, own="gap_ms"),
+        edge_series=call_series(regrouped(calls.edges, ["caller", "callee"]), timeline, own="gap_ms"),
         instances=call_series(calls.instances, timeline),
         metrics=metrics,
         logs=logs,
@@ -99,6 +92,11 @@ def build_world(
         coverage=coverage,
         seen=seen,
     )
+
+
+def seen_nothing(world: World) -> bool:
+    """True when window and baseline hold no record of any signal that was read."""
+    return not any(sum(world.seen.get(name, (0, 0))) for name in ("spans", "samples", "logs", "events"))
 
 
 def _read(spans: Spans, ask: Callable[[Window], pa.Table], schema: pa.Schema) -> pa.Table:
@@ -131,7 +129,6 @@ def _calls(store: Reader, spans: Spans) -> _Calls:
         inbound=rollup(operations.filter(_flag(operations, "inbound")), ("service",), timeline),
         entries=rollup(_entries(operations), ("service", "operation"), timeline),
         instances=rollup(instances, ("service", "instance", "version"), timeline),
-        sent=instances,
     )
 
 
@@ -147,55 +144,17 @@ def _flag(table: pa.Table, name: str) -> pa.ChunkedArray:
     return pc.fill_null(table.column(name), False)
 
 
-def _regrouped(rows: Rollup, names: list[str]) -> Rollup:
-    """The same rows keyed by fewer of their key columns."""
-    fewer = rows.keys.droplevel([name for name in rows.keys.names if name not in names])
-    distinct = pd.MultiIndex.from_tuples(sorted(set(fewer)), names=names)
-    place = distinct.get_indexer(fewer)
-    return Rollup(distinct, place[rows.key].astype(np.int64), rows.slot, rows.bucket, rows.columns)
-
-
-def _sent(instances: pa.Table, timeline: Timeline) -> tuple[pd.MultiIndex, np.ndarray]:
+def _sent(rows: Rollup, timeline: Timeline) -> tuple[pd.MultiIndex, np.ndarray]:
     """(n, t) spans that each (service, instance, version) sent, of any kind."""
-    rows = rollup(instances, ("service", "instance", "version"), timeline)
     shape = (len(rows.keys), len(timeline))
     group = rows.key * shape[1] + rows.slot
     return rows.keys, group_sums(group, rows.columns["spans"], shape[0] * shape[1]).reshape(shape)
 
 
-def _edge_frame(rows: Rollup, in_window: np.ndarray) -> pd.DataFrame:
-    """Edges with a call in the chosen slots, by key."""
-    frame = call_frame(rows, in_window[rows.slot])
-    return frame[frame["calls"] > 0].reset_index()
-
-
-def _nodes(
-    calls: _Calls, in_window: np.ndarray, coverage: pd.DataFrame, metrics: MetricSeries, logs: LogSeries
-) -> pd.DataFrame:
-    """Every service that any signal names, and every peer that a service talks to, by id."""
-    columns = ["calls", "errors", "error_ratio", "latency_ms_mean", *QUANTILES]
-    served = call_frame(calls.inbound, in_window[calls.inbound.slot])[columns]
-    served.index = served.index.get_level_values("service")
-    peers = _regrouped(calls.edges, ["callee", "callee_type"])
-    called = call_frame(peers, in_window[peers.slot])[columns].reset_index().drop_duplicates("callee")
-    called = called.set_index("callee")
-    callers = calls.edges.keys.to_frame(index=False)
-    types = {
-        **dict(zip(callers["caller"], callers["caller_type"], strict=True)),
-        **called["callee_type"].to_dict(),
-        **dict.fromkeys(_named_services(calls, coverage, metrics, logs), "service"),
-    }
-    together = pd.concat([served, called.loc[called.index.difference(served.index), columns]])
-    nodes = together.reindex(pd.Index(sorted(types), name="id", dtype=object))
-    nodes[["calls", "errors"]] = nodes[["calls", "errors"]].fillna(0).astype(np.int64)
-    nodes.insert(0, "type", [types[name] for name in nodes.index])
-    return nodes
-
-
-def _named_services(calls: _Calls, coverage: pd.DataFrame, metrics: MetricSeries, logs: LogSeries) -> set[str]:
+def _names(store: Reader, spans: Spans, calls: _Calls, coverage: pd.DataFrame) -> set[str]:
+    """Every service that sent anything in the window, or spans in the baseline."""
     names = set(calls.operations.keys.get_level_values("service")) | set(coverage["service"])
-    names |= set(metrics.meta["service"]) | set(logs.meta["service"])
-    return names - {""}
+    return (names | set(store.services(spans.window))) - {""}
 
 
 def _coverage(store: Reader, spans: Spans) -> tuple[pd.DataFrame, tuple[int, int]]:
@@ -212,48 +171,46 @@ def _coverage(store: Reader, spans: Spans) -> tuple[pd.DataFrame, tuple[int, int
     return frame, (int(frame["spans_baseline"].sum()), int(frame["spans"].sum()))
 
 
-def _metrics(store: Reader, spans: Spans) -> tuple[MetricSeries, tuple[int, int], int]:
+def _metrics(store: Reader, spans: Spans, seen: dict[str, tuple[int, int]]) -> MetricSeries:
+    seen["samples"] = (0, 0)
     if not store.capabilities().samples:
-        series, samples, histograms = (
-            schema.empty_table() for schema in (records.SERIES, records.SAMPLES, records.HISTOGRAMS)
-        )
-        return metric_series(series, samples, histograms, spans.timeline)[0], (0, 0), 0
+        return _no_metrics(spans.timeline)
     early = tuple(Window(part.start_ns - LEAD_NS, part.end_ns) for part in spans.reads)
-    wider = Spans(spans.baseline, spans.window, spans.timeline, early)
+    wider = replace(spans, reads=early)
     samples = _read(wider, lambda part: store.samples(part), records.SAMPLES)
     histograms = _read(wider, lambda part: store.histograms(part), records.HISTOGRAMS)
-    series = _read(_once(spans), lambda _: store.series(), records.SERIES)
+    series = _read(replace(spans, reads=spans.reads[:1]), lambda _: store.series(), records.SERIES)
     metrics, left_out = metric_series(series, samples, histograms, spans.timeline)
-    scalar, other = _count(samples, "time_ns", spans), _count(histograms, "time_ns", spans)
-    return metrics, (scalar[0] + other[0], scalar[1] + other[1]), left_out
+    both = pa.concat_arrays([*samples["time_ns"].chunks, *histograms["time_ns"].chunks, pa.array([], pa.int64())])
+    seen["samples"] = count_within(pa.table({"time_ns": both}), spans)
+    if left_out:
+        seen["series_left_out"] = (left_out, left_out)
+    return metrics
 
 
-def _once(spans: Spans) -> Spans:
-    return Spans(spans.baseline, spans.window, spans.timeline, spans.reads[:1])
+def _no_metrics(timeline: Timeline) -> MetricSeries:
+    series, samples, histograms = (
+        schema.empty_table() for schema in (records.SERIES, records.SAMPLES, records.HISTOGRAMS)
+    )
+    return metric_series(series, samples, histograms, timeline)[0]
 
 
-def _logs(store: Reader, spans: Spans, log_lines_max: int) -> tuple[LogSeries, bool]:
+def _logs(store: Reader, spans: Spans, log_lines_max: int, seen: dict[str, tuple[int, int]]) -> LogSeries:
+    seen["logs"] = (0, 0)
     if not store.capabilities().logs:
-        return world_logs.empty_logs(spans.timeline), False
-    return world_logs.log_series(store, spans.reads, spans.timeline, lines_max=log_lines_max)
+        return world_logs.empty_logs(spans.timeline)
+    logs, capped = world_logs.log_series(store, spans.reads, spans.timeline, lines_max=log_lines_max)
+    inside = int(np.nansum(logs.counts[:, spans.timeline.in_window], dtype=np.float64))
+    seen["logs"] = (int(np.nansum(logs.counts, dtype=np.float64)) - inside, inside)
+    if capped:
+        seen["logs_capped"] = seen["logs"]
+    return logs
 
 
-def _lines(logs: LogSeries, timeline: Timeline) -> tuple[int, int]:
-    inside = int(np.nansum(logs.counts[:, timeline.in_window], dtype=np.float64))
-    return int(np.nansum(logs.counts, dtype=np.float64)) - inside, inside
-
-
-def _count(table: pa.Table, time: str, spans: Spans) -> tuple[int, int]:
-    """Rows in (baseline, window)."""
-    times = table.column(time).to_numpy()
-
-    def within(window: Window) -> int:
-        return int(((times >= window.start_ns) & (times < window.end_ns)).sum())
-
-    return within(spans.baseline), within(spans.window)
-
-
-def seen_nothing(world: World) -> bool:
-    """True when the window and its baseline hold no record of any signal."""
-    signals: Mapping[str, tuple[int, int]] = world.seen
-    return not any(sum(signals.get(name, (0, 0))) for name in ("spans", "samples", "logs", "events"))
+def count_within(table: pa.Table, spans: Spans) -> tuple[int, int]:
+    """Rows of the table, by `time_ns`, in (baseline, window)."""
+    times = table.column("time_ns").to_numpy()
+    before, inside = (
+        int(((times >= part.start_ns) & (times < part.end_ns)).sum()) for part in (spans.baseline, spans.window)
+    )
+    return before, inside

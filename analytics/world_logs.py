@@ -11,7 +11,6 @@ import pandas as pd
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from analytics.logtemplates.shapes import template_ids
 from analytics.world import LogSeries, Timeline
 from analytics.world_rollups import text_codes
 from causeway.stores.contract import Reader
@@ -72,6 +71,8 @@ def _split(store: Reader, window: Window, step_ns: int) -> list[Window]:
 
 
 def _count(counts: _Counts, table: pa.Table, timeline: Timeline) -> None:
+    from analytics.logtemplates.shapes import template_ids  # compiled code: loaded only when lines are read
+
     ids, texts = template_ids(pc.fill_null(table.column("body").cast(pa.string()), ""))
     services, service = text_codes(table.column("service"))
     severities, severity = text_codes(table.column("severity"))

@@ -49,6 +49,14 @@ def rollup(table: pa.Table, names: Sequence[str], timeline: Timeline) -> Rollup:
     return Rollup(keys=keys, key=key, slot=slot.astype(np.int64), bucket=bucket, columns=columns)
 
 
+def regrouped(rows: Rollup, names: Sequence[str]) -> Rollup:
+    """The same rows keyed by fewer of their key columns; keys ascending."""
+    fewer = rows.keys.droplevel([name for name in rows.keys.names if name not in names])
+    distinct = pd.MultiIndex.from_tuples(sorted(set(fewer)), names=list(names))
+    place = distinct.get_indexer(fewer)
+    return Rollup(distinct, place[rows.key].astype(np.int64), rows.slot, rows.bucket, rows.columns)
+
+
 def key_codes(table: pa.Table, names: Sequence[str]) -> tuple[pd.MultiIndex, np.ndarray]:
     """The distinct combinations of text columns, ascending, and (n,) int64 which of them each row is."""
     levels, combined = [], np.zeros(table.num_rows, dtype=np.int64)

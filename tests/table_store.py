@@ -58,7 +58,11 @@ class TableStore:
 
     def services(self, window: Window) -> list[str]:
         names = self._within("rollup_coverage", window).column("service").unique().to_pylist()
-        return sorted(set(names) | set(self._within("logs", window).column("service").unique().to_pylist()))
+        names += self._within("logs", window).column("service").unique().to_pylist()
+        sampled = self._within("samples", window).column("series_id").unique()
+        series = self.table("series")
+        names += series.filter(pc.is_in(series.column("series_id"), sampled)).column("service").to_pylist()
+        return sorted(set(names))
 
     def spans(
         self,
@@ -106,9 +110,7 @@ class TableStore:
     def exemplars(self, window: Window, where: SampleFilter | None = None) -> pa.Table:
         return self._within("exemplars", window)
 
-    def events(
-        self, window: Window, *, service: str | None = None, limit: int | None = LIMIT_DEFAULT
-    ) -> Page:
+    def events(self, window: Window, *, service: str | None = None, limit: int | None = LIMIT_DEFAULT) -> Page:
         table = self._within("events", window)
         if service is not None:
             table = table.filter(pc.equal(table.column("service"), service))
@@ -117,28 +119,20 @@ class TableStore:
     def edges(self, window: Window, *, step_ns: int | None = None, service: str | None = None) -> pa.Table:
         table = self._within("rollup_edges", window)
         if service is not None:
-            ends = pc.or_(
-                pc.equal(table.column("caller"), service), pc.equal(table.column("callee"), service)
-            )
+            ends = pc.or_(pc.equal(table.column("caller"), service), pc.equal(table.column("callee"), service))
             table = table.filter(ends)
         return _summed(table, step_ns)
 
-    def operations(
-        self, window: Window, *, step_ns: int | None = None, service: str | None = None
-    ) -> pa.Table:
+    def operations(self, window: Window, *, step_ns: int | None = None, service: str | None = None) -> pa.Table:
         return self._rollup("rollup_operations", window, step_ns, service)
 
-    def instances(
-        self, window: Window, *, step_ns: int | None = None, service: str | None = None
-    ) -> pa.Table:
+    def instances(self, window: Window, *, step_ns: int | None = None, service: str | None = None) -> pa.Table:
         return self._rollup("rollup_instances", window, step_ns, service)
 
     def coverage(self, window: Window, *, step_ns: int | None = None) -> pa.Table:
         return self._rollup("rollup_coverage", window, step_ns, None)
 
-    def log_counts(
-        self, window: Window, *, step_ns: int | None = None, service: str | None = None
-    ) -> pa.Table:
+    def log_counts(self, window: Window, *, step_ns: int | None = None, service: str | None = None) -> pa.Table:
         return self._rollup("rollup_logs", window, step_ns, service)
 
     def _rollup(self, name: str, window: Window, step_ns: int | None, service: str | None) -> pa.Table:
@@ -169,9 +163,7 @@ def _summed(table: pa.Table, step_ns: int | None) -> pa.Table:
     return renamed.select(names).sort_by([(name, "ascending") for name in keys])
 
 
-def _page(
-    table: pa.Table, time: str, columns: Sequence[str] | None, limit: int | None, newest_first: bool
-) -> Page:
+def _page(table: pa.Table, time: str, columns: Sequence[str] | None, limit: int | None, newest_first: bool) -> Page:
     table = table.sort_by([(time, "descending" if newest_first else "ascending")])
     shown = table if limit is None else table.slice(0, limit)
     shown = shown.select(list(columns)) if columns else shown
