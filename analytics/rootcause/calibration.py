@@ -5,10 +5,11 @@ from __future__ import annotations
 import numpy as np
 from scipy import stats
 
-from analytics.anomalies.shifts import Shifts, level_shifts
+from analytics.anomalies.shifts import PRIOR_DF, Shifts, level_shifts
 from analytics.rootcause.split import GUARD_SLOTS, Split
 
 P_SLOT = 0.1  # how much one more independent slot of history can lower a tail probability, at most
+_FLOOR_SLOTS_MAX = 14.0
 WINDOWS_MAX = 12  # pseudo windows per series
 WINDOW_SLOTS = 2  # the shortest pseudo window
 HISTORY_MIN = 8  # slots of history below which there is nothing to slide over
@@ -75,8 +76,8 @@ def _pseudo_windows(history: np.ndarray, slots_after: int, slots: int) -> list[S
 
 
 def p_floor(slots: np.ndarray) -> np.ndarray:
-    """(n,) the least tail probability that so many slots of history can support; two slots at least."""
-    return np.power(P_SLOT, np.clip(slots, 1, 12).astype(float))
+    """(n,) the least tail probability that so many slots of history can support, with what the kin lends."""
+    return np.power(P_SLOT, np.clip(np.asarray(slots) + PRIOR_DF - 1.0, PRIOR_DF, _FLOOR_SLOTS_MAX))
 
 
 def corrected(p: float | np.ndarray, tests: float | np.ndarray) -> np.ndarray:

@@ -19,6 +19,7 @@ from causeway.findings import Diagnosis, DiagnosisVerdict, Evidence, Hypothesis,
 
 HYPOTHESES_MAX = 5
 CHANGE_BONUS = 0.3  # a change shortly before the onset makes its service this much likelier
+OUT_OF_REACH = 0.6  # a node that no affected entry depends on, as far as the traces know
 P_CAUSE = 0.01  # of the best hypothesis, corrected for all that was looked at
 P_CAUSE_UNSEEN = 1e-5  # where users notice nothing
 SCORE_MIN = 1.5
@@ -80,6 +81,7 @@ def judge(world: World) -> Judged:
     explained = explain_away(graph, found)
     changes = recent_changes(world, int(world.timeline.times_ns[onset.split.onset]))
     bonus = np.array([1.0 + CHANGE_BONUS * (str(name) in changes) for name in entities])
+    bonus *= _within_reach(world, graph, onset)
     return Judged(
         onset=onset,
         observed=observed,
@@ -90,6 +92,19 @@ def judge(world: World) -> Judged:
         scores=scores(explained.strength) * bonus,
         p=p_of(found),
     )
+
+
+def _within_reach(world: World, graph: Graph, onset: Onset) -> np.ndarray:
+    """(n,) prior of each node: less where no affected entry depends on it, or where nobody calls it at all."""
+    entries = {graph.place[symptom.entity] for symptom in onset.symptoms if symptom.entity in graph.place}
+    if entries:
+        near = entries.union(*(graph.behind(entry, hops_max=len(graph.entities)) for entry in entries))
+    else:
+        busy = set(world.edge_series.keys.get_level_values(0)) | set(world.edge_series.keys.get_level_values(1))
+        near = {place for name, place in graph.place.items() if name in busy}
+    if not near:
+        return np.ones(len(graph.entities))
+    return np.array([1.0 if i in near else OUT_OF_REACH for i in range(len(graph.entities))])
 
 
 def _order(judged: Judged) -> list[int]:
@@ -107,6 +122,8 @@ def _verdict(judged: Judged, order: list[int]) -> DiagnosisVerdict:
         return DiagnosisVerdict.CAUSE_FOUND if clear else DiagnosisVerdict.NO_CLEAR_CAUSE
     if order and _stands_alone(judged, order[0]):
         return DiagnosisVerdict.CAUSE_FOUND
+    if order and judged.p[order[0]] <= P_CAUSE and judged.scores[order[0]] >= SCORE_MIN:
+        return DiagnosisVerdict.NO_CLEAR_CAUSE
     return DiagnosisVerdict.NO_ANOMALY
 
 
@@ -194,7 +211,8 @@ def _summary(world: World, judged: Judged, verdict: DiagnosisVerdict, shown: tup
         return Message("rootcause.no_anomaly" if judgeable else "rootcause.no_records")
     first = judged.onset.symptoms[0] if judged.onset.symptoms else None
     if first is None:
-        return Message("rootcause.warning", {"cause": shown[0].entity})
+        name = "warning" if verdict is DiagnosisVerdict.CAUSE_FOUND else "unclear"
+        return Message(f"rootcause.{name}", {"cause": shown[0].entity})
     values = {"entity": first.entity, "now": first.value, "usual": first.usual}
     if verdict is DiagnosisVerdict.NO_CLEAR_CAUSE:
         return Message(f"rootcause.unclear_{first.indicator}", values)

@@ -47,9 +47,9 @@ class Graph:
                 self.callees[i].add(j)
                 self.callers[j].add(i)
 
-    def behind(self, start: int) -> dict[int, int]:
+    def behind(self, start: int, *, hops_max: int = _HOPS_MAX) -> dict[int, int]:
         """Node -> hops, for all nodes that `start` calls directly or through others."""
-        return _distances(self.callees, start, _HOPS_MAX)
+        return _distances(self.callees, start, hops_max)
 
     def path(self, start: int, goals: dict[int, float]) -> tuple[str, ...]:
         """The shortest way up the callers from a cause to the worst affected goal it reaches."""

@@ -32,11 +32,43 @@ class Indicators:
 
 
 def indicators(world: World) -> Indicators:
-    """The entry points, each operation apart; all services with requests where no entry is known."""
-    series, by = (world.entries, 2) if len(world.entries.keys) else (world.services, 1)
-    calls, errors = np.nan_to_num(series.calls), np.nan_to_num(series.errors)
-    names = tuple((str(key[0]), str(key[1]) if by == 2 else "") for key in map(_as_tuple, series.keys))
-    return Indicators(names, calls.astype(np.float64), errors.astype(np.float64), _latency(series))
+    """Each operation of the entry points, and what they ask of the services behind them, as they wait for it.
+
+    The second kind is there because one operation of a gateway may stand for very different requests. All services
+    with requests where no entry is known.
+    """
+    series = world.entries if len(world.entries.keys) else world.services
+    names = [tuple(map(str, _as_tuple(key))) for key in series.keys]
+    own = Indicators(
+        tuple((name[0], name[1] if len(name) > 1 else "") for name in names),
+        np.nan_to_num(series.calls).astype(np.float64),
+        np.nan_to_num(series.errors).astype(np.float64),
+        _latency(series),
+    )
+    asked = _asked_by({name[0] for name in names}, world.edge_series) if series is world.entries else None
+    return own if asked is None else _joined(own, asked)
+
+
+def _asked_by(entries: set[str], edges: CallSeries) -> Indicators | None:
+    rows = np.flatnonzero(edges.keys.get_level_values(0).isin(entries))
+    if not len(rows):
+        return None
+    gap = 0.0 if edges.gap_ms is None else np.maximum(np.nan_to_num(edges.gap_ms[rows]), 0.0)
+    return Indicators(
+        tuple((str(edges.keys[row][0]), f"→ {edges.keys[row][1]}") for row in rows),
+        np.nan_to_num(edges.calls[rows]).astype(np.float64),
+        np.nan_to_num(edges.errors[rows]).astype(np.float64),
+        edges.latency_ms_mean[rows].astype(np.float64) + gap,
+    )
+
+
+def _joined(one: Indicators, other: Indicators) -> Indicators:
+    return Indicators(
+        (*one.names, *other.names),
+        np.vstack([one.calls, other.calls]),
+        np.vstack([one.errors, other.errors]),
+        np.vstack([one.latency_ms, other.latency_ms]),
+    )
 
 
 def _as_tuple(key: object) -> tuple[object, ...]:

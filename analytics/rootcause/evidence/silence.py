@@ -14,7 +14,7 @@ from causeway.findings import Evidence, Message
 
 FAMILY = "silence"
 _STEADY = 0.5  # share of the slots with requests in which an instance must have been seen to be missed
-_SILENT_SLOTS_MIN = 2
+_SILENT_SLOTS_MIN = 3
 _REPORTED_P = {"oom": 1e-6, "restart": 1e-4, "probe": 1e-4}  # what the platform itself reports needs no statistics
 
 
@@ -82,16 +82,39 @@ def _of_service(services: np.ndarray, calls: np.ndarray) -> np.ndarray:
 
 
 def _demand(world: World, services: np.ndarray, total: np.ndarray, split: Split) -> np.ndarray:
-    """(n, t) requests that each service should get: as usual, scaled by what its callers are asked themselves.
+    """(n, t) requests that each service should get: what its callers are asked, times how often they usually call.
 
     A service whose callers have gone quiet is not missed; one with other instances is asked through them.
     """
-    entries = np.nan_to_num(world.entries.calls.astype(np.float64)).sum(axis=0)
-    usual_entries = entries[split.before].mean() if split.before.any() else 0.0
-    pace = np.minimum(entries / usual_entries, 1.0) if usual_entries > 0 else np.ones(len(entries))
+    asked = _asked(world, services, split)
     usual = total[:, split.before].mean(axis=1, keepdims=True)
     alone = pd.Series(services).map(pd.Series(services).value_counts()).to_numpy() == 1
-    return np.where(alone[:, None], usual * pace[None, :], np.minimum(total, usual))
+    return np.where(alone[:, None], np.minimum(asked, usual), np.minimum(total, usual))
+
+
+def _asked(world: World, services: np.ndarray, split: Split) -> np.ndarray:
+    """(n, t) calls expected from what the callers serve; from all entry requests where there is no caller."""
+    index = world.services.keys.get_level_values("service")
+    served = np.nan_to_num(world.services.calls.astype(np.float64))
+    entries = np.nan_to_num(world.entries.calls.astype(np.float64)).sum(axis=0)
+    edges = world.edge_series
+    edge_calls = np.nan_to_num(edges.calls.astype(np.float64))
+    callers = index.get_indexer(edges.keys.get_level_values("caller"))
+    callees = edges.keys.get_level_values("callee").to_numpy()
+    expected = np.zeros((len(services), len(entries)))
+    for i, service in enumerate(services):
+        rows = np.flatnonzero((callees == service) & (callers >= 0))
+        source = served[callers[rows]] if len(rows) else entries[None, :]
+        calls = edge_calls[rows] if len(rows) else _own(index, served, service)
+        usual = source[:, split.before].sum(axis=1)
+        ratio = np.divide(calls[:, split.before].sum(axis=1), usual, out=np.zeros(len(usual)), where=usual > 0)
+        expected[i] = ratio @ source
+    return expected
+
+
+def _own(index: pd.Index, served: np.ndarray, service: str) -> np.ndarray:
+    place = index.get_indexer([service])[0]
+    return served[place][None, :] if place >= 0 else np.zeros((1, served.shape[1]))
 
 
 def _replaced(world: World, services: np.ndarray, last: np.ndarray, split: Split) -> np.ndarray:
