@@ -1,18 +1,31 @@
+import dataclasses
 import re
 import subprocess
 import sys
+import tomllib
+from collections.abc import Mapping
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 import pyarrow as pa
 import pytest
 import typer.main
 
+from analytics.patrol.inspection import inspections
+from analytics.patrol.schedule import Schedule
+from analytics.watch import WatchOptions
 from causeway.cli import build
 from causeway.client.analysis import document
 from causeway.demo.faults import FAULTS
 from causeway.records import TABLES
 from causeway.stores import open_store
+from causeway.stores.embedded.journal import JournalConfig
+from causeway.stores.embedded.maintenance import MaintenanceConfig, Retention
+from collectors.serving import CollectConfig
+from dashboards.config import ServeConfig
+from forwarders.alertmanager import AlertmanagerOptions
+from forwarders.contract import Common
 from tests.small_store import Shop
 
 HOME = Path(__file__).resolve().parent.parent
@@ -52,6 +65,69 @@ def test_every_column_is_documented(table: str) -> None:
         (name, kind) for name, kind, meaning in _ROW.findall(section.partition("\n## ")[0]) if meaning.strip()
     ]
     assert documented == [(field.name, _name(field.type)) for field in TABLES[table][0]]
+
+
+CONFIGURATION = {
+    "collect": CollectConfig,
+    "collect.store": JournalConfig,
+    "collect.store.maintenance": MaintenanceConfig,
+    "collect.store.maintenance.retention": Retention,
+    "serve": ServeConfig,
+    "watch": WatchOptions,
+    "patrol.schedule": Schedule,
+    "forward": Common,
+    "forward.alertmanager": AlertmanagerOptions,
+}
+INSPECTIONS = {one.name: one for one in inspections()}
+
+
+def _defaults(kind: type, overrides: Mapping[str, Any] = MappingProxyType({})) -> dict[str, Any]:
+    """Every key of a settings class that is no table of its own, with its default; REQUIRED without."""
+    found: dict[str, Any] = {}
+    for field in dataclasses.fields(kind):
+        if field.default_factory is not dataclasses.MISSING:
+            value = field.default_factory()
+            if not dataclasses.is_dataclass(value):
+                found[field.name] = value
+        else:
+            found[field.name] = overrides.get(field.name, field.default)
+    return {name: "required" if value is dataclasses.MISSING else value for name, value in found.items()}
+
+
+def _documented(section: str) -> dict[str, Any]:
+    rows = re.findall(r"^\| `(\w+)` \| (`[^`]*`|required) \| [^|]+ \|$", section, re.MULTILINE)
+    return {
+        name: value if value == "required" else tomllib.loads(f"value = {value.strip('`')}")["value"]
+        for name, value in rows
+    }
+
+
+def _sections(page: str) -> dict[str, str]:
+    found = (HOME / "docs" / page).read_text(encoding="utf-8").split("\n## ")[1:]
+    return {section.partition("\n")[0]: section for section in found}
+
+
+@pytest.mark.parametrize("table", CONFIGURATION)
+def test_every_setting_is_documented(table: str) -> None:
+    """docs/configuration.md names every key of every table with its default."""
+    documented = _documented(_sections("configuration.md")[table])
+    assert documented == {
+        name: list(value) if isinstance(value, tuple) else value
+        for name, value in _defaults(CONFIGURATION[table]).items()
+    }
+
+
+def test_no_table_of_settings_is_documented_that_does_not_exist() -> None:
+    """docs/configuration.md has a section for each table and for the inspections, and no other."""
+    assert set(_sections("configuration.md")) == {*CONFIGURATION, "patrol"}
+
+
+def test_every_inspection_is_documented() -> None:
+    """docs/inspections.md has a section for each registered inspection with its settings and defaults."""
+    sections = _sections("inspections.md")
+    assert sorted(sections) == sorted(INSPECTIONS)
+    for name, one in INSPECTIONS.items():
+        assert _documented(sections[name]) == _defaults(one.options_type, one.defaults), name
 
 
 def test_no_table_is_documented_that_does_not_exist() -> None:

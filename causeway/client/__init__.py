@@ -193,9 +193,9 @@ def open_folder(folder: str | Path) -> Client:
     return Client(LocalSource(Path(folder)))
 
 
-def connect(url: str) -> Client:
-    """A client of a running Causeway, e.g. `http://127.0.0.1:8050`."""
-    return Client(RemoteSource(url))
+def connect(url: str, *, token: str | None = None) -> Client:
+    """A client of a running Causeway, e.g. `http://127.0.0.1:8050`; `token` where its `[serve]` table has one."""
+    return Client(RemoteSource(url, token=token))
 
 
 def _window(start: Time, end: Time) -> Window:

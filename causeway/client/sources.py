@@ -83,9 +83,10 @@ class LocalSource:
 class RemoteSource:
     """A running Causeway, over its API."""
 
-    def __init__(self, url: str) -> None:
+    def __init__(self, url: str, *, token: str | None = None) -> None:
         self._url = url.rstrip("/")
-        self._http = httpx2.Client(base_url=f"{self._url}/api/v1", timeout=TIMEOUT_S)
+        headers = {} if token is None else {"Authorization": f"Bearer {token}"}
+        self._http = httpx2.Client(base_url=f"{self._url}/api/v1", timeout=TIMEOUT_S, headers=headers)
 
     def close(self) -> None:
         """Give back files and connections."""
