@@ -33,11 +33,7 @@ def _uses() -> Iterator[Use]:
         for file in sorted((HOME / package).rglob("*.py")):
             tree = ast.parse(file.read_text(encoding="utf-8"))
             for node in ast.walk(tree):
-                if (
-                    isinstance(node, ast.Call)
-                    and isinstance(node.func, ast.Name)
-                    and node.func.id == "Message"
-                ):
+                if isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id == "Message":
                     yield from _use(node, place=f"{file.relative_to(HOME)}:{node.lineno}")
 
 
@@ -75,9 +71,7 @@ def test_both_languages_have_the_same_placeholders() -> None:
     """A number that one language shows, with its unit, the other shows too."""
     english, chinese = catalogue("en"), catalogue("zh-CN")
     differing = [
-        name
-        for name in english.keys() & chinese.keys()
-        if _placeholders(english[name]) != _placeholders(chinese[name])
+        name for name in english.keys() & chinese.keys() if _placeholders(english[name]) != _placeholders(chinese[name])
     ]
     assert sorted(differing) == []
 
@@ -114,12 +108,7 @@ def test_every_sentence_gets_the_values_it_shows() -> None:
 
 def test_no_sentence_is_empty() -> None:
     """A sentence says something in every language."""
-    empty = [
-        name
-        for language in LANGUAGES
-        for name, sentence in catalogue(language).items()
-        if not sentence.strip()
-    ]
+    empty = [name for language in LANGUAGES for name, sentence in catalogue(language).items() if not sentence.strip()]
     assert empty == []
 
 

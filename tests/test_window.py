@@ -108,9 +108,7 @@ def test_before_and_shifted_keep_windows_half_open() -> None:
 def test_the_window_that_nobody_named() -> None:
     """Without times a window is the last hour, or what the command names; `as_json` has both spellings."""
     assert parse_window(None, None, now_ns=NOW) == Window(NOW - HOUR_NS, NOW)
-    assert parse_window(None, "-5m", now_ns=NOW, default="-10m") == Window(
-        NOW - 10 * MINUTE_NS, NOW - 5 * MINUTE_NS
-    )
+    assert parse_window(None, "-5m", now_ns=NOW, default="-10m") == Window(NOW - 10 * MINUTE_NS, NOW - 5 * MINUTE_NS)
     assert parse_window("-1m", None, now_ns=NOW).as_json() == {
         "from": "2023-11-14T22:12:20Z",
         "to": "2023-11-14T22:13:20Z",
