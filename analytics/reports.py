@@ -15,7 +15,7 @@ def report_formats() -> tuple[str, ...]:
 
 def report_document(report: PatrolReport, kind: str, *, language: str = "en") -> str:
     """The report in that format. Raises ConfigError for a format that is not installed."""
-    return str(registry.load("report_formats", kind)(report, language=language))
+    return str(registry.load("report_formats", kind)(report, language=language, previous=None))
 
 
 def write_reports(report: PatrolReport, folder: Path, *, language: str = "en") -> tuple[Path, ...]:
