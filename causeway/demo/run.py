@@ -175,7 +175,6 @@ class _Demo:
             "entity": fault.entity(service),
             "url": f"{self._options.platform.dashboards}/incidents",
             "data": str(self._options.platform.data),
-            "from": iso(began_ns),
         }
         self._terminal.say(Message("demo.fault_expect", expected))
 

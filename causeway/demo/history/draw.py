@@ -9,12 +9,14 @@ from enum import IntEnum
 import numpy as np
 
 from causeway.demo.shop import load, plan
-from causeway.window import Window
+from causeway.window import MINUTE_NS, Window
 
 _OWN_TIME_FIRST = 0.6
 # What a request, and a query, cost this process beyond the declared times, measured over the running shop.
 _OVERHEAD = plan.Duration(0.6, 0.4)
 _QUERY_OVERHEAD = plan.Duration(0.5, 0.4)
+# The machine is busier at one time than at another: what is not the shop's own time varies by the minute.
+_BUSY_SPREAD, _BUSY_MEMORY = 0.3, 0.8
 # Now and then the machine is busy with something else.
 _HICCUP_SHARE, _HICCUP_MS = 0.01, 6.0
 
@@ -79,18 +81,38 @@ def draw(window: Window, *, per_s: float, pace: Pace, rng: np.random.Generator) 
     times = arrivals(window, per_s=per_s, rng=rng)
     weights = np.array([journey.weight for journey in plan.JOURNEYS])
     chosen = rng.choice(len(weights), size=len(times), p=weights / weights.sum())
+    busy = _Busy(window, rng)
     return [
-        _Drawing(times[chosen == i], pace, rng).run(plan.operation(journey.operation))
+        _Drawing(times[chosen == i], pace, busy, rng).run(plan.operation(journey.operation))
         for i, journey in enumerate(plan.JOURNEYS)
         if (chosen == i).any()
     ]
 
 
+class _Busy:
+    """How much longer than usual everything takes that the machine itself does, minute by minute."""
+
+    def __init__(self, window: Window, rng: np.random.Generator) -> None:
+        self._start_ns = window.start_ns
+        steps = rng.normal(0.0, _BUSY_SPREAD * math.sqrt(1 - _BUSY_MEMORY**2), window.duration_ns // MINUTE_NS + 2)
+        level, levels = 0.0, []
+        for step in steps.tolist():
+            level = level * _BUSY_MEMORY + step
+            levels.append(level)
+        self._factors = np.exp(levels)
+
+    def factor(self, times_ns: np.ndarray) -> np.ndarray:
+        """(n,) factors around 1."""
+        minute = (times_ns - self._start_ns) // MINUTE_NS
+        return self._factors[np.clip(minute, 0, len(self._factors) - 1)]
+
+
 class _Drawing:
     """One journey, all its traces at once."""
 
-    def __init__(self, times: np.ndarray, pace: Pace, rng: np.random.Generator) -> None:
+    def __init__(self, times: np.ndarray, pace: Pace, busy: _Busy, rng: np.random.Generator) -> None:
         self._times, self._pace, self._rng = times, pace, rng
+        self._busy = busy.factor(times)
         self._spans: list[SpanColumns] = []
 
     def run(self, entry: plan.Operation) -> Traces:
@@ -116,7 +138,7 @@ class _Drawing:
         kind: Kind,
     ) -> np.ndarray:
         place = self._open(SpanShape(kind, operation, parent), arrive, instance)
-        own = self._ns(operation.own) + self._ns(_OVERHEAD) + self._hiccups()
+        own = self._ns(operation.own) + self._machine_ns(_OVERHEAD) + self._hiccups()
         now = arrive + (own * _OWN_TIME_FIRST).astype(np.int64)
         for step in operation.steps:
             now = self._take(step, operation, now, place, instance)
@@ -129,10 +151,10 @@ class _Drawing:
     ) -> np.ndarray:
         if isinstance(step, plan.Query):
             place = self._open(SpanShape(Kind.CLIENT, operation, parent, step), now, instance)
-            end = now + self._ns(step.took) + self._ns(_QUERY_OVERHEAD)
+            end = now + self._ns(step.took) + self._machine_ns(_QUERY_OVERHEAD)
         elif isinstance(step, plan.Publish):
             place = self._open(SpanShape(Kind.PRODUCER, operation, parent, step), now, instance)
-            end = now + self._ns(plan.PUBLISH)
+            end = now + self._machine_ns(plan.PUBLISH)
             consumer = plan.operation("mailer.confirm")
             taken = end + self._ns(plan.QUEUE_WAIT)
             self._serve(consumer, taken, place, self._instances(consumer.service), Kind.CONSUMER)
@@ -140,7 +162,7 @@ class _Drawing:
             called = plan.operation(step.operation)
             peer = self._instances(called.service)
             place = self._open(SpanShape(Kind.CLIENT, operation, parent, step), now, instance, peer)
-            gap = self._ns(self._pace.gap)
+            gap = self._machine_ns(self._pace.gap)
             end = self._serve(called, now + gap // 2, place, peer, Kind.SERVER) + gap // 2
         self._spans[place].end_ns = end
         return end
@@ -156,6 +178,9 @@ class _Drawing:
     def _ns(self, duration: plan.Duration) -> np.ndarray:
         drawn = self._rng.lognormal(math.log(duration.median_ms), duration.spread, len(self._times))
         return (drawn * 1e6).astype(np.int64)
+
+    def _machine_ns(self, duration: plan.Duration) -> np.ndarray:
+        return (self._ns(duration) * self._busy).astype(np.int64)
 
     def _hiccups(self) -> np.ndarray:
         hit = self._rng.random(len(self._times)) < _HICCUP_SHARE
