@@ -150,7 +150,7 @@ def register(app: typer.Typer) -> None:
 
     @app.command()
     def analyze(
-        data: Annotated[Path, typer.Option(help="Data folder of the embedded store.")] = Path("data"),
+        data: Annotated[Path, typer.Option(help="Data folder of the embedded store.")] = Path("causeway-data"),
         config: Annotated[Path | None, typer.Option(help="Configuration file (TOML).")] = None,
         once: Annotated[bool, typer.Option("--once", help="Run every job once and end.")] = False,
     ) -> None:

@@ -17,7 +17,7 @@ def register(app: typer.Typer) -> None:
 
 
 def collect(
-    data: Annotated[Path, typer.Option(help="Folder of the embedded store; made if it is not there.")] = Path("data"),
+    data: Annotated[Path, typer.Option(help="Folder of the embedded store; made if absent.")] = Path("causeway-data"),
     host: Annotated[str | None, typer.Option(help="Address to listen on.", show_default="127.0.0.1")] = None,
     grpc_port: Annotated[int | None, typer.Option(help="OTLP over gRPC; 0: a free one.", show_default="4317")] = None,
     http_port: Annotated[

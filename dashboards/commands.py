@@ -13,7 +13,7 @@ def register(app: typer.Typer) -> None:
 
     @app.command()
     def serve(
-        data: Annotated[Path, typer.Option(help="The data folder.")] = Path("data"),
+        data: Annotated[Path, typer.Option(help="The data folder.")] = Path("causeway-data"),
         host: Annotated[str | None, typer.Option(help="The address to listen on; 127.0.0.1 if not given.")] = None,
         port: Annotated[int | None, typer.Option(help="The port; 8050 if not given, 0 for a free one.")] = None,
         config: Annotated[Path | None, typer.Option(help="A TOML file with a [serve] table.")] = None,
