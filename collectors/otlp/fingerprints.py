@@ -2,29 +2,74 @@
 
 # Compiled functions have their types from their arguments.
 # mypy: disable-error-code="no-untyped-def"
-# ruff: noqa: ANN001, ANN201
+# ruff: noqa: ANN001, ANN201, ANN202
 
 from __future__ import annotations
 
 import numpy as np
 from numba import njit
 
-from collectors.otlp.gather import hash_bytes, mix64
+from collectors.otlp.gather import hash_bytes, mix64, values
+from collectors.otlp.layouts import VALUE_ARRAY, VALUE_MAP
+
+
+def attribute_sums(buffer: np.ndarray, rows: np.ndarray, parents: int) -> np.ndarray:
+    """(parents,) an order-independent fingerprint of each parent's KeyValue rows."""
+    return _attribute_sums(buffer, settled(buffer, rows, _VALUE, _VALUE_TYPE), parents)
+
+
+def settled(buffer: np.ndarray, rows: np.ndarray, column: int, type_column: int) -> np.ndarray:
+    """The rows with their arrays and maps replaced by a fingerprint of their text.
+
+    The same value may be encoded in several ways, so its bytes say nothing.
+    """
+    nested = np.flatnonzero((rows[:, type_column] == VALUE_ARRAY) | (rows[:, type_column] == VALUE_MAP))
+    if not len(nested):
+        return rows
+    found = values(buffer, rows[nested], column, type_column)
+    offsets = np.frombuffer(found.buffers()[1], dtype=np.int32)[: len(found) + 1].astype(np.int64)
+    spare = np.frombuffer(bytes(found.buffers()[2] or b"") + bytes(8), dtype=np.uint8)
+    pieces = np.stack([offsets[:-1], offsets[1:] - offsets[:-1]], axis=1)
+    rows = rows.copy()
+    rows[nested, column] = text_hashes(spare, pieces, 0)
+    return rows
+
+
+# Columns of a KeyValue row: parent, key (start, length), value (start, length), value_type.
+_VALUE, _VALUE_TYPE = 3, 5
 
 
 @njit(nogil=True, cache=True)
-def attribute_sums(buffer, rows, parents):
-    """(parents,) an order-independent fingerprint of each parent's KeyValue rows."""
-    # Columns of a KeyValue row: parent, key (start, length), value (start, length), value_type.
+def value_hash(buffer, row, column, type_column):
+    """A fingerprint of one settled AnyValue."""
+    kind, start = row[type_column], row[column]
+    if kind == 4 and (start & 0x7FFFFFFFFFFFFFFF) > 0x7FF0000000000000:
+        return mix64(np.int64(kind))  # a NaN is a NaN
+    if kind >= 2 and kind <= 6:
+        return mix64(start + kind)
+    return hash_bytes(buffer, start, row[column + 1]) + kind
+
+
+@njit(nogil=True, cache=True)
+def _attribute_sums(buffer, rows, parents):
     sums = np.zeros(parents, dtype=np.int64)
     for i in range(rows.shape[0]):
-        kind = rows[i, 5]
-        if kind >= 2 and kind <= 4:
-            value = mix64(rows[i, 3] + kind)
-        else:
-            value = hash_bytes(buffer, rows[i, 3], rows[i, 4]) + kind
+        value = value_hash(buffer, rows[i], 3, 5)
         sums[rows[i, 0]] += mix64(hash_bytes(buffer, rows[i, 1], rows[i, 2]) ^ mix64(value))
     return sums
+
+
+@njit(nogil=True, cache=True)
+def _value_hashes(buffer, rows, column, type_column):
+    hashes = np.empty(rows.shape[0], dtype=np.int64)
+    for i in range(rows.shape[0]):
+        hashes[i] = value_hash(buffer, rows[i], column, type_column)
+    return hashes
+
+
+def value_hashes(buffer: np.ndarray, rows: np.ndarray, column: int, type_column: int) -> np.ndarray:
+    """(rows,) a fingerprint of the AnyValue in each row."""
+    return _value_hashes(buffer, settled(buffer, rows, column, type_column), column, type_column)
 
 
 @njit(nogil=True, cache=True)

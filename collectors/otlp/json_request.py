@@ -353,8 +353,8 @@ class _Attributes:
                     text = content.get("stringValue")
                     if text is not None:
                         found = find_text((item["key"], text))
-                    else:
-                        found = find_integer((item["key"], content.get("intValue")))
+                    elif type(number := content.get("intValue")) is not bool:
+                        found = find_integer((item["key"], number))
             except (TypeError, KeyError, AttributeError):
                 pass  # nested, empty, or wrong and about to be refused
             append(found if found is not None else self._encode(item))
@@ -363,17 +363,17 @@ class _Attributes:
     def _encode(self, item: Any) -> bytes:
         data = _key_value(item)
         found = self._tag + _varint(len(data)) + data
-        content = item.get("value")
-        if len(found) <= REMEMBERED_CHARS_MAX and content and len(content) == 1:
+        key, content = item.get("key"), item.get("value")
+        if len(found) <= REMEMBERED_CHARS_MAX and isinstance(key, str) and content and len(content) == 1:
             if len(self._texts) + len(self._integers) >= REMEMBERED_MAX:
                 self._texts.clear()
                 self._integers.clear()
             ((kind, inner),) = content.items()
             # As keys of a dict True, 1 and 1.0 are the same: bool and float are not remembered.
             if kind == "stringValue":
-                self._texts[item["key"], inner] = found
+                self._texts[key, inner] = found
             elif kind == "intValue" and type(inner) in (str, int):
-                self._integers[item["key"], inner] = found
+                self._integers[key, inner] = found
         return found
 
 

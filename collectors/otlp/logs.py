@@ -11,7 +11,7 @@ import pyarrow.compute as pc
 
 from causeway.records import EVENT_KINDS, SEVERITIES
 from collectors.decoded import Decoded
-from collectors.otlp.fingerprints import attribute_sums, combine, repeat_numbers, text_hashes
+from collectors.otlp.fingerprints import attribute_sums, combine, repeat_numbers, text_hashes, value_hashes
 from collectors.otlp.gather import binaries, dictionary, intern, texts, values, words_by_code
 from collectors.otlp.happenings import kind_of_record
 from collectors.otlp.ids import ID_GOOD, id_states
@@ -112,7 +112,7 @@ class LogDecoder:
         kinds = _event_kinds(walked, kept)
         tables = {
             **_split(walked, envelope, kept, kinds),
-            "resources": envelope.resources_seen([(kept.resource_rows, kept.time_ns)]),
+            "resources": envelope.resources_seen(kept.resource_rows, kept.time_ns),
         }
         return Decoded(tables, outcomes(walked, _rejects(envelope, logs, (~keep).astype(np.int64))))
 
@@ -220,10 +220,6 @@ def _severity_numbers(walked: Walked, rows: np.ndarray) -> np.ndarray:
 def _ordinals(walked: Walked, envelope: Envelope, kept: _Kept) -> np.ndarray:
     """0, 1, 2, ... among the records of a request that say exactly the same."""
     buffer, rows = walked.buffer, kept.rows
-    # A body that is a number has no text; its type and value stand for it.
-    scalar = (rows[:, _LOG["value_type"]] >= 2) & (rows[:, _LOG["value_type"]] <= 4)
-    bodies = rows[:, _LOG["value"] : _LOG["value"] + 2].copy()
-    bodies[scalar, 1] = 0
     parts = [
         envelope.payload_of_resource[kept.resource_rows],
         envelope.resource_ids[kept.resource_rows],
@@ -232,7 +228,7 @@ def _ordinals(walked: Walked, envelope: Envelope, kept: _Kept) -> np.ndarray:
         kept.observed_ns,
         rows[:, _LOG["severity"]],
         rows[:, _LOG["value_type"]],
-        np.where(scalar, rows[:, _LOG["value"]], text_hashes(buffer, bodies, 0)),
+        value_hashes(buffer, rows, _LOG["value"], _LOG["value_type"]),
         attribute_sums(buffer, kept.attributes, len(rows)),
         *(text_hashes(buffer, rows, _LOG[name]) for name in ("trace_id", "span_id", "event_name")),
     ]

@@ -85,7 +85,7 @@ class MetricDecoder:
             "samples": _samples(points),
             "histograms": _histograms(walked, points),
             "exemplars": _exemplars(walked, points),
-            "resources": envelope.resources_seen([(points.resource_rows[kept], points.ns("time", kept))]),
+            "resources": envelope.resources_seen(points.resource_rows[kept], points.ns("time", kept)),
         }
         return Decoded(tables, outcomes(walked, _rejects(walked, envelope, points, codes)))
 

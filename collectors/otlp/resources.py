@@ -92,14 +92,9 @@ class Remembered:
 
 
 def resources_table(resources: list[Resource], times_ns: np.ndarray) -> pa.Table:
-    """One row per distinct resource with its smallest time, by resource_id.
-
-    times_ns: (n_resources,) smallest record time of each; the largest int64 where it has none (no row then).
-    """
+    """One row per distinct resource, by resource_id, with the smallest of its times (one per element)."""
     distinct: dict[int, tuple[Resource, int]] = {}
     for resource, time_ns in zip(resources, times_ns.tolist(), strict=True):
-        if time_ns == NO_TIME:
-            continue
         known = distinct.get(resource.resource_id)
         if known is None or time_ns < known[1]:
             distinct[resource.resource_id] = (resource, time_ns)
@@ -115,6 +110,3 @@ def resources_table(resources: list[Resource], times_ns: np.ndarray) -> pa.Table
         },
         schema=RESOURCES,
     )
-
-
-NO_TIME = np.iinfo(np.int64).max

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cached_property
 
@@ -13,7 +13,7 @@ from causeway.errors import BadRequest
 from causeway.records import TABLES
 from collectors.decoded import Outcome
 from collectors.otlp.gather import texts, values, words_by_code
-from collectors.otlp.resources import NO_TIME, Remembered, Resource, name_hash, resources_table
+from collectors.otlp.resources import Remembered, Resource, name_hash, resources_table
 from collectors.otlp.wire import Layout, Walked
 
 EXAMPLE_CHARS = 60
@@ -50,12 +50,13 @@ class Envelope:
         """A dictionary column of the scope's name."""
         return _dictionary_of(self.scopes, records[:, 0])
 
-    def resources_seen(self, rows_and_times: Sequence[tuple[np.ndarray, np.ndarray]]) -> pa.Table:
-        """The resources of these records: (resource rows, times) of each kind of record."""
-        first = np.full(len(self.resources), NO_TIME, dtype=np.int64)
-        for resource_rows, times_ns in rows_and_times:
-            np.minimum.at(first, resource_rows, times_ns)
-        return resources_table(self.resources, first)
+    def resources_seen(self, resource_rows: np.ndarray, times_ns: np.ndarray) -> pa.Table:
+        """The resources of records with these resource rows and times."""
+        first = np.full(len(self.resources), np.iinfo(np.int64).max, dtype=np.int64)
+        seen = np.zeros(len(self.resources), dtype=bool)
+        np.minimum.at(first, resource_rows, times_ns)
+        seen[resource_rows] = True
+        return resources_table([self.resources[k] for k in np.flatnonzero(seen)], first[seen])
 
 
 def _parts(walked: Walked, table: str, parents: int) -> list[bytes]:

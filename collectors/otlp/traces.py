@@ -57,7 +57,7 @@ class TraceDecoder:
         resource_rows = envelope.resource_rows(kept)
         tables = {
             "spans": table_of("spans", _columns(walked, envelope, kept, resource_rows, keep), len(kept)),
-            "resources": envelope.resources_seen([(resource_rows, kept[:, _SPAN["start"]])]),
+            "resources": envelope.resources_seen(resource_rows, kept[:, _SPAN["start"]]),
         }
         return Decoded(tables, outcomes(walked, _rejects(walked, envelope, spans, codes)))
 
