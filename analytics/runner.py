@@ -10,6 +10,7 @@ from __future__ import annotations
 import signal
 import threading
 import time
+import traceback
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -28,6 +29,8 @@ from causeway.window import SECOND_NS
 
 log = logs.get("analyze")
 
+# The innermost calls of a crash are enough to find it.
+TRACE_MAX = -6
 WAIT_MIN_S = 0.2
 WAIT_MAX_S = 60.0
 BACK_OFF_FIRST_S = 1.0
@@ -107,10 +110,11 @@ class Runner:
             slot.crashes = 0
         except (ConfigError, StoreError):
             raise
-        except Exception as error:
+        except Exception as error:  # noqa: BLE001 - one broken job must not stop the others
             slot.crashes += 1
             wanted_s = min(CRASH_BACK_OFF_FIRST_S * 2 ** (slot.crashes - 1), CRASH_BACK_OFF_MAX_S)
-            log.error("job.crashed", job=slot.name, error=repr(error), retry_s=wanted_s, exc_info=True)
+            trace = "".join(traceback.format_exception(error, limit=TRACE_MAX))
+            log.error("job.crashed", job=slot.name, error=repr(error), retry_s=wanted_s, trace=trace)
         if self._failures:
             log.info("store.recovered", data=str(self._data_dir), failures=self._failures)
             self._failures = 0

@@ -26,6 +26,8 @@ from causeway.config import parse
 from causeway.errors import ConfigError
 from causeway.findings import Chart, Finding, Message, MessageValue, Verdict
 
+# The entity of a finding about everything.
+EVERYTHING = "*"
 BAD = (Verdict.WARNING, Verdict.CRITICAL)
 _NO_VALUES: Mapping[str, MessageValue] = {}
 

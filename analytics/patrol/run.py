@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import dataclasses
+import traceback
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from analytics.callgraph.graph import CallGraph, call_graph
 from analytics.impact.scores import ServiceImpact, impact_scores
 from analytics.patrol import score as scoring
-from analytics.patrol.inspection import Inspection, inspections
+from analytics.patrol.inspection import EVERYTHING, Inspection, inspections
 from analytics.world import World
 from analytics.world_build import build_world
 from causeway import logs
@@ -22,8 +23,8 @@ log = logs.get("patrol")
 
 # Keys of [patrol] that are not inspections.
 RESERVED = ("schedule",)
-# The entity of a finding about everything.
-EVERYTHING = "*"
+# The innermost calls of a crash are enough to find it.
+TRACE_MAX = -4
 
 
 def patrol(
@@ -95,8 +96,9 @@ def _tables(config: Mapping[str, Any], chosen: Sequence[Inspection]) -> dict[str
 def _findings(one: Inspection, world: World, graph: CallGraph, options: Any) -> list[Finding]:
     try:
         return list(one(world, graph, options))
-    except Exception as error:
-        log.error("inspection.crashed", inspection=one.name, error=repr(error), exc_info=True)
+    except Exception as error:  # noqa: BLE001 - one broken inspection must not silence the others
+        trace = "".join(traceback.format_exception(error, limit=TRACE_MAX))
+        log.error("inspection.crashed", inspection=one.name, error=repr(error), trace=trace)
         reason = Message("patrol.crashed", {"error": f"{type(error).__name__}: {error}"})
         return [Finding(one.name, EVERYTHING, Verdict.UNKNOWN, reason, unit=one.unit)]
 

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from analytics.callgraph.graph import CallGraph
-from analytics.patrol.inspection import Options, inspection
+from analytics.patrol.inspection import EVERYTHING, Options, inspection
 from analytics.patrol.numbers import services
 from analytics.world import World
 from causeway.findings import Finding, Verdict
@@ -29,6 +29,8 @@ def silent_services(world: World, _graph: CallGraph, options: SilentServicesOpti
     step_s = world.timeline.step_ns / SECOND_NS
     spoke = _spoke(world)
     anybody = np.flatnonzero(np.any(list(spoke.values()), axis=0)) if spoke else np.empty(0, dtype=int)
+    if not services(world):
+        yield silent_services.unknown(EVERYTHING, "nothing")
     for service in services(world):
         if service not in spoke:
             yield silent_services.unknown(service, "no_spans")
@@ -56,9 +58,5 @@ def silent_services(world: World, _graph: CallGraph, options: SilentServicesOpti
 def _spoke(world: World) -> dict[str, np.ndarray]:
     """service -> (t,) bool: it sent a span in that slot."""
     names = world.operations.keys.get_level_values("service").to_numpy(dtype=object)
-    order = np.argsort(names.astype(str), kind="stable")
-    found: dict[str, np.ndarray] = {}
-    distinct, starts = np.unique(names[order].astype(str), return_index=True)
-    for name, rows in zip(distinct, np.split(order, starts[1:]), strict=True):
-        found[str(name)] = (np.nan_to_num(world.operations.calls[rows]) > 0).any(axis=0)
-    return found
+    spoke = np.nan_to_num(world.operations.calls) > 0
+    return {str(name): spoke[names == name].any(axis=0) for name in sorted(set(names.tolist()))}
