@@ -9,7 +9,6 @@ from typing import Protocol
 import numpy as np
 import pandas as pd
 import pyarrow as pa
-import pyarrow.compute as pc
 
 from analytics import world_logs
 from analytics.world import LogSeries, MetricSeries, Timeline, World
@@ -25,6 +24,8 @@ from causeway.window import MINUTE_NS, Window
 
 # A counter's first increase needs the sample before, and metrics often come once a minute.
 LEAD_NS = 2 * MINUTE_NS
+OPERATION_KEYS = ("service", "operation", "kind")
+INSTANCE_KEYS = ("service", "instance", "version")
 EDGE_KEYS = ("caller", "caller_type", "callee", "callee_type", "kind", "protocol")
 COVERAGE_COLUMNS = ("spans", "roots", "linked", "orphans", "skewed")
 
@@ -84,7 +85,7 @@ def build_world(
         services=call_series(calls.inbound, timeline),
         entries=call_series(calls.entries, timeline),
         operations=call_series(calls.operations, timeline, own="self_ms"),
-        edge_series=call_series(regrouped(calls.edges, ["caller", "callee"]), timeline, own="gap_ms"),
+        edge_series=call_series(regrouped(calls.edges, ("caller", "callee")), timeline, own="gap_ms"),
         instances=call_series(calls.instances, timeline),
         metrics=metrics,
         logs=logs,
@@ -118,30 +119,25 @@ def _rollup_rows(ask: _Rows, spans: Spans, schema: pa.Schema) -> pa.Table:
 
 
 def _calls(store: Reader, spans: Spans) -> _Calls:
-    edges = _rollup_rows(store.edges, spans, records.EDGES)
-    edges = edges.filter(pc.not_equal(edges.column("caller_type"), "entry"))
-    operations = _rollup_rows(store.operations, spans, records.OPERATIONS)
-    instances = _rollup_rows(store.instances, spans, records.INSTANCES)
     timeline = spans.timeline
+    edges = rollup(_rollup_rows(store.edges, spans, records.EDGES), EDGE_KEYS, timeline)
+    outside = (edges.keys.get_level_values("caller_type") == "entry")[edges.key]
+    operations = rollup(_rollup_rows(store.operations, spans, records.OPERATIONS), OPERATION_KEYS, timeline)
+    instances = rollup(_rollup_rows(store.instances, spans, records.INSTANCES), INSTANCE_KEYS, timeline)
     return _Calls(
-        edges=rollup(edges, EDGE_KEYS, timeline),
-        operations=rollup(operations, ("service", "operation", "kind"), timeline),
-        inbound=rollup(operations.filter(_flag(operations, "inbound")), ("service",), timeline),
-        entries=rollup(_entries(operations), ("service", "operation"), timeline),
-        instances=rollup(instances, ("service", "instance", "version"), timeline),
+        edges=regrouped(edges.where(~outside), EDGE_KEYS) if outside.any() else edges,
+        operations=operations,
+        inbound=regrouped(operations.where(operations.columns["inbound"]), ("service",)),
+        entries=regrouped(operations.where(_entry_rows(operations)), ("service", "operation")),
+        instances=instances,
     )
 
 
-def _entries(operations: pa.Table) -> pa.Table:
-    """Requests that nobody inside calls. A consumer without a parent counts only where there is nothing else."""
-    roots = operations.filter(_flag(operations, "entry"))
-    fed = pc.equal(roots.column("kind"), "CONSUMER")
-    asked = roots.filter(pc.invert(fed))
-    return asked if asked.num_rows else roots
-
-
-def _flag(table: pa.Table, name: str) -> pa.ChunkedArray:
-    return pc.fill_null(table.column(name), False)
+def _entry_rows(operations: Rollup) -> np.ndarray:
+    """(n,) requests that nobody inside calls. A consumer without a parent counts only where nothing else does."""
+    roots = operations.columns["entry"]
+    asked = roots & (operations.keys.get_level_values("kind") != "CONSUMER")[operations.key]
+    return asked if asked.any() else roots
 
 
 def _sent(rows: Rollup, timeline: Timeline) -> tuple[pd.MultiIndex, np.ndarray]:

@@ -22,7 +22,7 @@ QUANTILES = {"latency_ms_p50": 0.5, "latency_ms_p95": 0.95, "latency_ms_p99": 0.
 class Rollup:
     """Rollup rows with key and slot as numbers: `keys[key[i]]` names row i, slot[i] is its place in time.
 
-    columns: (n,) float64 by column name, of every numeric column of the rows.
+    columns: (n,) by column name, of every number and flag of the rows; flags are bool, numbers float64.
     """
 
     keys: pd.MultiIndex
@@ -30,6 +30,11 @@ class Rollup:
     slot: np.ndarray
     bucket: np.ndarray
     columns: dict[str, np.ndarray]
+
+    def where(self, chosen: np.ndarray) -> Rollup:
+        """Some of the rows ((n,) bool), under the same keys."""
+        columns = {name: values[chosen] for name, values in self.columns.items()}
+        return Rollup(self.keys, self.key[chosen], self.slot[chosen], self.bucket[chosen], columns)
 
 
 def rollup(table: pa.Table, names: Sequence[str], timeline: Timeline) -> Rollup:
@@ -41,20 +46,32 @@ def rollup(table: pa.Table, names: Sequence[str], timeline: Timeline) -> Rollup:
         table, slot = table.filter(pa.array(inside)), slot[inside]
     keys, key = key_codes(table, names)
     columns = {
-        field.name: table.column(field.name).to_numpy().astype(np.float64)
+        field.name: _values(table.column(field.name))
         for field in table.schema
-        if pa.types.is_integer(field.type) and field.name not in {"slot_ns", "latency_bucket"}
+        if not pa.types.is_string(field.type) and field.name not in {"slot_ns", "latency_bucket"}
     }
     bucket = np.clip(table.column("latency_bucket").to_numpy(), 0, BUCKET_MAX).astype(np.int64)
     return Rollup(keys=keys, key=key, slot=slot.astype(np.int64), bucket=bucket, columns=columns)
 
 
+def _values(column: pa.ChunkedArray) -> np.ndarray:
+    if pa.types.is_boolean(column.type):
+        return pc.fill_null(column, False).to_numpy()
+    return column.to_numpy().astype(np.float64)
+
+
 def regrouped(rows: Rollup, names: Sequence[str]) -> Rollup:
-    """The same rows keyed by fewer of their key columns; keys ascending."""
-    fewer = rows.keys.droplevel([name for name in rows.keys.names if name not in names])
-    distinct = pd.MultiIndex.from_tuples(sorted(set(fewer)), names=list(names))
-    place = distinct.get_indexer(fewer)
-    return Rollup(distinct, place[rows.key].astype(np.int64), rows.slot, rows.bucket, rows.columns)
+    """The same rows keyed by fewer of their key columns; only keys with a row, ascending."""
+    present = np.flatnonzero(np.bincount(rows.key, minlength=len(rows.keys)))
+    fewer = rows.keys[present].droplevel([name for name in rows.keys.names if name not in names])
+    distinct = pd.MultiIndex.from_tuples(sorted(set(_tuples(fewer))), names=list(names))
+    place = np.zeros(len(rows.keys), dtype=np.int64)
+    place[present] = distinct.get_indexer(pd.MultiIndex.from_tuples(_tuples(fewer), names=list(names)))
+    return Rollup(distinct, place[rows.key], rows.slot, rows.bucket, rows.columns)
+
+
+def _tuples(keys: pd.Index) -> list[tuple[str, ...]]:
+    return [key if isinstance(key, tuple) else (key,) for key in keys]
 
 
 def key_codes(table: pa.Table, names: Sequence[str]) -> tuple[pd.MultiIndex, np.ndarray]:
