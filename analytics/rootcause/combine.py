@@ -18,7 +18,7 @@ from analytics.rootcause.evidence.observations import Observations
 SURPRISE_MAX = 10.0  # -log10 p beyond which a difference is only a difference of sample size
 _CHANCE = 1.0  # -log10 p that chance gives anyway
 _FURTHER = 0.25
-_SHARE_FLOOR = 0.2  # what a surprise counts that explains none of the harm
+_SHARE_FLOOR = 0.1  # what a surprise counts that explains none of the harm
 _BAD_P = 0.05
 
 
@@ -50,7 +50,8 @@ def strengths(entities: np.ndarray, observed: tuple[Observations, ...]) -> Stren
     shares = _shares(observed, harm)
     surprise = np.minimum(-np.log10(np.clip(np.nan_to_num(p, nan=1.0), 1e-30, 1.0)), SURPRISE_MAX)
     weights = np.array([registered.weight for registered in FAMILIES])
-    strength = weights * np.maximum(surprise - _CHANCE, 0.0) * (_SHARE_FLOOR + (1.0 - _SHARE_FLOOR) * shares)
+    part = _SHARE_FLOOR + (1.0 - _SHARE_FLOOR) * np.sqrt(np.clip(shares, 0.0, 1.0))
+    strength = weights * np.maximum(surprise - _CHANCE, 0.0) * part
     return Strengths(entities, strength, p, best, rows)
 
 

@@ -22,6 +22,8 @@ _RESOURCE = re.compile(
 )
 _SYMPTOM = re.compile(r"latency|duration|request|response|success|error|workload|calls|spans|logs", re.IGNORECASE)
 _SCARCE = re.compile(r"free|available|idle|remaining|headroom", re.IGNORECASE)  # less of these is worse
+_SHARED = re.compile(r"(?:^|[._])(?:node|host|system)[._]", re.IGNORECASE)
+_SHARED_WEIGHT = 0.3  # exponent of p for what all pods of a machine show alike
 _OTHER_WEIGHT = 0.5  # exponent of p for a metric that is no resource
 _SPREAD_FLOOR = 0.05
 _INTERVALS_MAX = 9  # a carried value is at most 90 s old
@@ -42,7 +44,8 @@ def observe(world: World, split: Split) -> Observations:
     scarce = meta["name"].str.contains(_SCARCE).to_numpy()
     p = np.where(scarce, fall, rise)
     resource = meta["name"].str.contains(_RESOURCE).to_numpy()
-    p = np.power(p, np.where(resource, 1.0, _OTHER_WEIGHT))
+    shared = meta["name"].str.contains(_SHARED).to_numpy()
+    p = np.power(p, np.where(shared, _SHARED_WEIGHT, np.where(resource, 1.0, _OTHER_WEIGHT)))
     more = np.abs(np.nan_to_num(shifts.after - shifts.before))
 
     def tell(row: int) -> Evidence:

@@ -32,7 +32,8 @@ def observe(world: World, split: Split) -> Observations:
     shifts, rise, _ = calibrated_p(logs, split, weights=calls, scale_floor=_SPREAD_FLOOR)
     slower_ms = np.exp(shifts.after) - np.exp(shifts.before)
     excess = np.nan_to_num(np.maximum(slower_ms, 0.0)) * calls[:, split.after].sum(axis=1)
-    excess = _without_network(world, split, keys, excess)
+    own = _own_part(world, split, keys, excess)
+    rise, excess = np.power(rise, np.maximum(own, 0.05)), excess * own
 
     def tell(row: int) -> Evidence:
         return _tell(world, split, keys.iloc[row], times_ms[row], calls[row], float(rise[row]))
@@ -58,20 +59,20 @@ def _virtual_edges(world: World) -> tuple[pd.DataFrame, np.ndarray, np.ndarray]:
     return frame.reset_index(drop=True), series.latency_ms_mean[chosen], series.calls[chosen]
 
 
-def _without_network(world: World, split: Split, keys: pd.DataFrame, excess: np.ndarray) -> np.ndarray:
-    """Own time of a service whose calls have no spans of their own holds the network's: take that out."""
+def _own_part(world: World, split: Split, keys: pd.DataFrame, excess: np.ndarray) -> np.ndarray:
+    """(n,) what part of the excess is not the network's: own time holds its gaps where client spans name no kind."""
     gaps = world.edge_series.gap_ms
     kinds = world.operations.keys.to_frame(index=False)
     with_clients = set(kinds.loc[kinds["kind"].isin(_WAITING_KINDS), "service"])
     if gaps is None or not len(gaps):
-        return excess
+        return np.ones(len(excess))
     later = np.array([level(g, split.after) - level(g, split.before) for g in gaps.astype(np.float64)])
     extra = np.nan_to_num(np.maximum(later, 0.0)) * world.edge_series.calls[:, split.after].sum(axis=1)
     network = pd.Series(extra).groupby(world.edge_series.keys.get_level_values("caller").to_numpy()).sum()
     own = pd.Series(excess).groupby(keys["entity"].to_numpy()).sum()
     left = (1.0 - network.reindex(own.index, fill_value=0.0) / own.where(own > 0)).clip(0.0, 1.0).fillna(1.0)
     left[left.index.isin(with_clients)] = 1.0
-    return excess * left.reindex(keys["entity"]).to_numpy()
+    return left.reindex(keys["entity"]).to_numpy()
 
 
 def _tell(world: World, split: Split, key: pd.Series, times_ms: np.ndarray, calls: np.ndarray, p: float) -> Evidence:
