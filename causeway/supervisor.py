@@ -74,7 +74,8 @@ class Policy:
     back_off_max_s: float = 30.0
     quick_s: float = 10.0
     loop_after: int = 5
-    grace_s: float = 4.0
+    stop_within_s: float = 9.0
+    retire_within_s: float = 4.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -177,13 +178,16 @@ class Supervisor:
     def retire(self, name: str) -> None:
         """Ask one child to end, wait for it, and forget it."""
         running = self._running.pop(name)
-        self._end([running])
+        self._end([running], within_s=self._policy.retire_within_s)
 
     def stop(self) -> None:
-        """Ask all to end, the highest stage first; who does not within the grace is killed."""
+        """Ask all to end, the highest stage first; who does not in its share of the time is killed."""
         stages = sorted({running.child.stage for running in self._running.values()}, reverse=True)
-        for stage in stages:
-            self._end([running for running in self._running.values() if running.child.stage == stage])
+        deadline = time.monotonic() + self._policy.stop_within_s
+        for place, stage in enumerate(stages):
+            share_s = (deadline - time.monotonic()) / (len(stages) - place)
+            group = [running for running in self._running.values() if running.child.stage == stage]
+            self._end(group, within_s=share_s)
         self._running.clear()
 
     def _start(self, running: _Running) -> None:
@@ -221,12 +225,12 @@ class Supervisor:
         what = What.CRASH_LOOP if running.quick_deaths == policy.loop_after else What.DIED
         self._tell(Happening(running.child.name, what, code=code, tail=tail, wait_s=wait_s))
 
-    def _end(self, group: list[_Running]) -> None:
+    def _end(self, group: list[_Running], *, within_s: float) -> None:
         alive = [running for running in group if running.process and running.process.poll() is None]
         for running in alive:
             assert running.process
             running.process.send_signal(signal.SIGTERM)
-        deadline = time.monotonic() + self._policy.grace_s
+        deadline = time.monotonic() + within_s
         for running in alive:
             assert running.process
             try:
