@@ -175,7 +175,9 @@ def trickle(data: Path, *, seconds: float, per_s: int = 100) -> dict[str, Any]:
         before, started = machine.cpu_s(process.pid), time.monotonic()
         sent = 0
         while time.monotonic() - started < seconds:
-            load = Load(spans=per_s, seed=int(started) + sent, per_request=per_s // 2, end_ns=time.time_ns(), spread_s=1)
+            load = Load(
+                spans=per_s, seed=int(started) + sent, per_request=per_s // 2, end_ns=time.time_ns(), spread_s=1
+            )
             for request in load.requests():
                 call(request, timeout=10)
             sent += per_s

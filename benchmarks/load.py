@@ -80,7 +80,9 @@ class _Encoder:
 class Load:
     """Requests from a seed; `truth` is complete when they are exhausted."""
 
-    def __init__(self, *, spans: int, seed: int = 1, per_request: int = 1000, end_ns: int, spread_s: float = 60) -> None:
+    def __init__(
+        self, *, spans: int, seed: int = 1, per_request: int = 1000, end_ns: int, spread_s: float = 60
+    ) -> None:
         self._wanted, self._per_request = spans, per_request
         self._end_ns, self._spread_ns = end_ns, int(spread_s * 1e9)
         self._random = random.Random(seed)

@@ -161,7 +161,8 @@ RESOURCES = pa.schema(
 )
 
 # Rollups: additive rows per slot of ROLLUP_STEP_NS (`slot_ns` is its start). Any window's counts, error ratio,
-# mean and quantiles are a SUM over rows; a row may be negative where later data corrects an earlier reading.
+# mean and quantiles are a SUM over rows; a row may be negative where later data corrects an earlier reading. Sums of
+# times stand in rows of bucket 0 that count no call: they would cost ten times the space if kept by bucket.
 _COUNTS = [
     ("latency_bucket", pa.int16()),
     ("calls", pa.int64()),

@@ -19,7 +19,7 @@ from collectors.otlp.decode import decode
 
 log = logs.get("intake")
 
-QUEUE_BYTES_MAX = 96 << 20  # requests received, not yet logged
+QUEUE_BYTES_MAX = 64 << 20  # requests received, not yet logged
 GROUP_BYTES_MAX = 8 << 20  # decoded and synced together
 GROUP_REQUESTS_MAX = 64
 
@@ -87,7 +87,6 @@ class Intake:
                 raise self._refused("stopping", QueueFull("the collector is stopping", retry_after_s=2.0))
             if self._bytes + len(payload) > QUEUE_BYTES_MAX and self._queue:
                 raise self._refused("queue_full", QueueFull(f"{self._bytes >> 20} MiB of requests are waiting"))
-            self._journal.check_room()
             self._queue.append(waiting)
             self._bytes += len(payload)
             self._changed.notify()

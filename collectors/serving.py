@@ -9,6 +9,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 
+import pyarrow as pa
 import uvicorn
 from prometheus_client import CONTENT_TYPE_LATEST, CollectorRegistry, ProcessCollector, generate_latest
 from starlette.types import ASGIApp, Receive, Scope, Send
@@ -45,6 +46,9 @@ class CollectConfig:
 
 def run(data: Path, config: CollectConfig) -> None:
     """Collect into the store at `data` until SIGINT or SIGTERM. Raises CausewayError when it cannot start."""
+    # Decoded columns live for seconds and are large: the system's allocator gives them back, Arrow's keeps them
+    # (860 MB instead of 1,010 MB at the end of a million spans).
+    pa.set_memory_pool(pa.system_memory_pool())
     asyncio.run(_collect(data, config))
 
 

@@ -14,7 +14,7 @@ from causeway.stores.contract import Batch, LogFilter, SampleFilter, SpanFilter,
 from causeway.window import MINUTE_NS, Window
 from tests.small_store import Shop, shop_batch
 
-SHOP = Shop(minutes=3, traces_per_minute=20, fault_minute=1)
+SHOP = Shop(minutes=6, traces_per_minute=10, fault_minute=3)
 WINDOW = SHOP.window
 
 

@@ -31,7 +31,8 @@ class JournalConfig:
 
     flush_bytes: int = 72 << 20  # about 130,000 spans: enough to write a file in its final form
     flush_age_s: float = 4.0  # so that answers lag ten seconds at the most
-    buffer_bytes_max: int = 160 << 20
+    buffer_bytes_max: int = 112 << 20
+    room_wait_s: float = 5.0  # how long a request waits for the flushing thread before it is told to come back
     log_bytes_max: int = 8 << 30  # what may wait on disk while the tables cannot be written
     maintenance: MaintenanceConfig = field(default_factory=MaintenanceConfig)
 
@@ -81,9 +82,10 @@ class Journal:
     def append(self, requests: Sequence[Request], tables: Tables) -> None:
         """Log and sync the requests, then hold their decoded records for the next flush.
 
-        Returns when they are durable. Raises QueueFull when too much waits, StoreError when the disk refuses.
+        Returns when they are durable; waits for the flushing thread where it is behind. Raises QueueFull when it
+        stays behind, StoreError when the disk refuses.
         """
-        self.check_room()
+        self._wait_for_room()
         end = self._wal.append(requests)
         size = sum(len(payload) for _, _, payload in requests)
         with self._changed:
@@ -94,12 +96,14 @@ class Journal:
             self._pending.end = end
             self._changed.notify_all()
 
-    def check_room(self) -> None:
-        """Raises QueueFull when the flushing thread is too far behind."""
-        waiting = self._pending.bytes + self._flushing_bytes
-        if waiting > self.config.buffer_bytes_max:
-            reason = f"; the tables cannot be written: {self._failing}" if self._failing else ""
-            raise QueueFull(f"{waiting >> 20} MiB wait to be stored{reason}", retry_after_s=1.0 if not reason else 5.0)
+    def _wait_for_room(self) -> None:
+        wait_s = 0.0 if self._failing else self.config.room_wait_s
+        with self._changed:
+            if self._changed.wait_for(lambda: self.waiting_bytes <= self.config.buffer_bytes_max, wait_s):
+                return
+        reason = f"; the tables cannot be written: {self._failing}" if self._failing else ""
+        waiting = f"{self.waiting_bytes >> 20} MiB wait to be stored"
+        raise QueueFull(waiting + reason, retry_after_s=5.0 if reason else 1.0)
 
     @property
     def waiting_bytes(self) -> int:

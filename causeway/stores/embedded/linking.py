@@ -20,7 +20,7 @@ from causeway.stores.embedded.hashing import binary_hash, fold, map_find, map_pu
 from causeway.stores.embedded.interning import Combinations, Interner
 from causeway.stores.embedded.tally import Tally
 
-SPANS_REMEMBERED_MAX = 2_000_000  # about 60 bytes each, with the index
+SPANS_REMEMBERED_MAX = 1_000_000  # about 60 bytes each, with the index
 WAITING_MAX = 200_000  # children whose parent may still come
 OPERATIONS_MAX = 50_000  # distinct; what comes after them counts as `_other`
 _OTHER = "_other"
@@ -49,10 +49,14 @@ class _Spans:
         return len(self.identity)
 
     def where(self, rows: np.ndarray) -> _Spans:
-        return _Spans(*(getattr(self, name)[rows] for name in _FIELDS))
+        """Those rows; of remembered spans what is not remembered comes back empty."""
+        columns = (getattr(self, name) for name in _FIELDS)
+        return _Spans(*(column[rows] if len(column) else column for column in columns))
 
 
 _FIELDS = ("identity", "parent", "operation", "instance", "start", "duration", "edge", "protocol", "flags")
+# What is kept of a span for its children to come: enough to be a parent.
+_REMEMBERED = ("identity", "operation", "start", "duration", "edge", "protocol", "flags")
 _KINDS = dict(
     zip(
         _FIELDS,
@@ -80,7 +84,7 @@ class Linker:
         self._count = 0
         self._spans = _no_spans()
         self._keys = np.zeros(1 << 12, np.uint64)
-        self._places = np.zeros(1 << 12, np.int64)
+        self._places = np.zeros(1 << 12, np.int32)
         self._waiting = _no_spans()
         self._tallies = _tallies()
 
@@ -180,29 +184,29 @@ class Linker:
         first, total = self._count, self._count + len(spans)
         if total > len(self._spans):
             self._grow(total)
-        for name in _FIELDS:
+        for name in _REMEMBERED:
             getattr(self._spans, name)[first:total] = getattr(spans, name)
-        if total * 2 > len(self._keys):
+        if total * 3 > len(self._keys) * 2:
             self._index(total)
         else:
             map_put(self._keys, self._places, spans.identity, first)
         self._count = total
 
     def _grow(self, total: int) -> None:
-        size = max(4096, total + total // 2)
-        for name in _FIELDS:
+        size = min(max(4096, total + total // 2), max(self._remember_max, total))
+        for name in _REMEMBERED:
             larger = np.empty(size, _KINDS[name])
             larger[: self._count] = getattr(self._spans, name)[: self._count]
             setattr(self._spans, name, larger)
 
     def _index(self, total: int) -> None:
-        size = 1 << (total * 3).bit_length()
-        self._keys, self._places = np.zeros(size, np.uint64), np.zeros(size, np.int64)
+        size = 1 << (total * 2).bit_length()
+        self._keys, self._places = np.zeros(size, np.uint64), np.zeros(size, np.int32)
         map_put(self._keys, self._places, self._spans.identity[:total], 0)
 
     def _forget_oldest(self, *, keep: int) -> None:
         drop = max(0, self._count - keep)
-        for name in _FIELDS:
+        for name in _REMEMBERED:
             column = getattr(self._spans, name)
             column[: self._count - drop] = column[drop : self._count].copy()
         self._count -= drop
@@ -216,12 +220,10 @@ class Linker:
         self._count_operation(spans, slot, bucket, error, sign=1, inbound=(spans.flags & _INBOUND) > 0)
         inbound = ((spans.flags & _INBOUND) > 0).astype(np.int64)
         instance_bucket = np.where(inbound == 1, bucket, 0)
+        keys = {"slot": slot, "instance": spans.instance}
+        self._tallies["instances"].add({**keys, "bucket": instance_bucket}, calls=inbound, errors=error * inbound)
         self._tallies["instances"].add(
-            {"slot": slot, "instance": spans.instance, "bucket": instance_bucket},
-            calls=inbound,
-            errors=error * inbound,
-            duration=spans.duration * inbound,
-            spans=1,
+            {**keys, "bucket": np.zeros_like(bucket)}, duration=spans.duration * inbound, spans=1
         )
         service = self._operations.members(spans.operation)[:, 0]
         roots = ((spans.flags & _ROOT) > 0).astype(np.int64)
@@ -239,16 +241,15 @@ class Linker:
         sign: int,
         inbound: np.ndarray,
     ) -> None:
+        keys = {
+            "slot": slot,
+            "operation": spans.operation,
+            "inbound": inbound.astype(np.int64),
+            "entry": ((spans.flags & _ROOT) > 0).astype(np.int64),
+        }
+        self._tallies["operations"].add({**keys, "bucket": bucket}, calls=sign, errors=sign * error)
         self._tallies["operations"].add(
-            {
-                "slot": slot,
-                "operation": spans.operation,
-                "inbound": inbound.astype(np.int64),
-                "entry": ((spans.flags & _ROOT) > 0).astype(np.int64),
-                "bucket": bucket,
-            },
-            calls=sign,
-            errors=sign * error,
+            {**keys, "bucket": np.zeros_like(bucket)},
             duration=sign * spans.duration,
             self_time=sign * spans.duration,
         )
@@ -256,10 +257,11 @@ class Linker:
     def _count_edges(self, spans: _Spans, edge: np.ndarray, *, sign: int, gap: np.ndarray | None = None) -> None:
         """gap: (n,) client minus server duration, or -1 where the caller's span is no client span."""
         known = np.zeros(len(spans), np.int64) if gap is None else (gap != np.iinfo(np.int64).min).astype(np.int64)
+        keys = {"slot": _slot(spans.start), "edge": edge}
+        errors = sign * (spans.flags & _ERROR).astype(np.int64)
+        self._tallies["edges"].add({**keys, "bucket": bucket_of(spans.duration)}, calls=sign, errors=errors)
         self._tallies["edges"].add(
-            {"slot": _slot(spans.start), "edge": edge, "bucket": bucket_of(spans.duration)},
-            calls=sign,
-            errors=sign * (spans.flags & _ERROR).astype(np.int64),
+            {**keys, "bucket": np.zeros(len(spans), np.int64)},
             duration=sign * spans.duration,
             gap_calls=known,
             gap=0 if gap is None else np.where(known == 1, gap, 0),
@@ -329,7 +331,7 @@ class Linker:
                     "operation": above.operation,
                     "inbound": ((above.flags & _INBOUND) > 0).astype(np.int64),
                     "entry": ((above.flags & _ROOT) > 0).astype(np.int64),
-                    "bucket": bucket_of(above.duration),
+                    "bucket": np.zeros(len(rows), np.int64),
                 },
                 self_time=-np.minimum(child.duration[rows], above.duration),
             )
@@ -343,12 +345,9 @@ class Linker:
         error = (spans.flags & _ERROR).astype(np.int64)
         self._count_operation(spans, slot, bucket, error, sign=-1, inbound=np.zeros(len(rows), np.int64))
         self._count_operation(spans, slot, bucket, error, sign=1, inbound=np.ones(len(rows), np.int64))
-        self._tallies["instances"].add(
-            {"slot": slot, "instance": spans.instance, "bucket": bucket},
-            calls=1,
-            errors=error,
-            duration=spans.duration,
-        )
+        keys = {"slot": slot, "instance": spans.instance}
+        self._tallies["instances"].add({**keys, "bucket": bucket}, calls=1, errors=error)
+        self._tallies["instances"].add({**keys, "bucket": np.zeros_like(bucket)}, duration=spans.duration)
 
     def _retract_virtual(self, places: np.ndarray) -> None:
         """The callee answered with spans of its own: the virtual node in its place goes."""

@@ -47,6 +47,7 @@ class MaintenanceConfig:
     files_min: int = 16  # so many small files of a day are merged into one
     quiet_s: float = 30.0  # what has waited so long is merged even when the files are few
     rows_max: int = 131_072
+    rollup_rows_max: int = 1_000_000  # narrow rows, and merging makes them fewer
     level: int = 6  # zstd
     grace_s: float = 600.0  # a file taken out of a table stays so long for readers that have it open
     every_s: float = 5.0
@@ -115,13 +116,14 @@ class Maintenance:
         """Merge one group of small files; False when there is none."""
         with self._writer.lock:
             files = table.files()
-        group = pick(files, config=self._config, quiet_s=quiet_s, now_ns=now_ns)
+        rows_max = self._config.rollup_rows_max if table.name in _ROLLUPS else self._config.rows_max
+        group = pick(files, config=self._config, rows_max=rows_max, quiet_s=quiet_s, now_ns=now_ns)
         if not group:
             return False
         rows = parquet.read(table, group)
         if table.name in _ROLLUPS:
             rows = add_up(rows, table.name)
-        final = rows.num_rows * 2 > self._config.rows_max
+        final = rows.num_rows * 2 > rows_max
         written = (
             parquet.write(table, rows, compacted=True, level=self._config.level if final else 1)
             if rows.num_rows
@@ -166,7 +168,7 @@ class Maintenance:
 
 
 def pick(
-    files: tuple[DataFile, ...], *, config: MaintenanceConfig, quiet_s: float, now_ns: int
+    files: tuple[DataFile, ...], *, config: MaintenanceConfig, rows_max: int, quiet_s: float, now_ns: int
 ) -> tuple[DataFile, ...]:
     """Small files of one day that are worth merging now, oldest first; () for none.
 
@@ -175,15 +177,15 @@ def pick(
     """
     days: dict[str, list[DataFile]] = defaultdict(list)
     for file in files:
-        if file.rows * 2 <= config.rows_max:
+        if file.rows * 2 <= rows_max:
             days[file.day].append(file)
     for group in days.values():
         for members in _tiers(group):
-            chosen = _up_to(members, config.rows_max)
-            full = sum(file.rows for file in chosen) * 2 > config.rows_max
+            chosen = _up_to(members, rows_max)
+            full = sum(file.rows for file in chosen) * 2 > rows_max
             if len(chosen) >= 2 and (len(chosen) >= config.files_min or full):
                 return tuple(chosen)
-        chosen = _up_to(group, config.rows_max)
+        chosen = _up_to(group, rows_max)
         if len(chosen) >= 2 and quiet_s < (now_ns - max(map(_written_ns, group))) / 1e9:
             return tuple(chosen)
         if quiet_s == 0.0 and len(chosen) == 1 and not chosen[0].compacted:
