@@ -16,6 +16,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
+from functools import lru_cache
 
 import numpy as np
 import pyarrow as pa
@@ -163,7 +164,13 @@ def shop_world(
     A fault may be named by its kind alone; it then hits the usual entity: see `usual_fault`.
     """
     chosen = tuple(usual_fault(fault) if isinstance(fault, str) else fault for fault in faults)
-    shop = Shop(seed=seed, faults=chosen, services=services, minutes=minutes, rate=rate)
+    return _world_of(seed, chosen, services, minutes, rate)
+
+
+@lru_cache(maxsize=32)
+def _world_of(seed: int, faults: tuple[Fault, ...], services: int, minutes: tuple[int, int], rate: float) -> World:
+    # Worlds are never changed, so that tests may share them.
+    shop = Shop(seed=seed, faults=faults, services=services, minutes=minutes, rate=rate)
     return build_world(shop_store(shop), shop.window, shop.baseline)
 
 
