@@ -13,8 +13,8 @@ _KINDS: tuple[tuple[str, re.Pattern[str]], ...] = (
     ("audit", re.compile(r"\baudit")),
     ("flag", re.compile(r"\b(feature ?flag|flag)\b(?!.*\bevaluation\b)")),
     ("scale", re.compile(r"\b(scal(e|ed|ing)|autoscal\w*|hpa)\b")),
-    ("deploy", re.compile(r"\b(deploy\w*|rollout|rollback|release[ds]?)\b")),
-    ("config", re.compile(r"\b(config|configuration|configmap|secret) ?(changed?|updated?|reload\w*|applied)\b")),
+    ("deploy", re.compile(r"\b(deploy\w*|rollout|rollback|releases?)\b")),
+    ("config", re.compile(r"\b(config|configuration|config ?map|secret) ?(changed?|updated?|reload\w*|applied)\b")),
     ("restart", re.compile(r"\b(restart\w*|back ?off|crash ?loop\w*|killing)\b")),
 )
 _CAMEL = re.compile(r"(?<=[a-z0-9])(?=[A-Z])|(?<=[A-Z])(?=[A-Z][a-z])")
