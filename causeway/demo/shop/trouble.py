@@ -10,8 +10,8 @@ from collections.abc import Mapping
 KINDS = ("latency", "errors", "cpu", "leak", "bug")
 _LATENCY_MS, _LATENCY_SPREAD_MS = 400.0, 80.0
 _ERROR_SHARE = 0.4
-_BURN_PER_REQUEST_S = 0.09
-_BURN_PERIOD_S, _BURN_DUTY = 0.1, 0.5
+_BURN_PER_REQUEST_S = 0.06
+_BURN_PERIOD_S, _BURN_DUTY = 0.1, 0.4
 _LEAK_PER_TICK, _LEAK_TICK_S = 4_000, 0.1
 _LEAK_ENTRIES_MAX = 3_000_000  # about 450 MB
 
