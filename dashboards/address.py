@@ -51,14 +51,14 @@ class Address:
     def get(self, name: str, default: str = "") -> str:
         return self.params.get(name, default)
 
-    def window(self, now_ns: int) -> Window:
-        """The window asked for. A relative one ends at the last whole refresh slot, so that answers can be kept.
+    def window(self, now_ns: int, *, slot_ns: int | None = None) -> Window:
+        """The window asked for. A relative one ends at the last whole slot, so that answers can be kept a while.
 
         Raises ConfigError with words for a time that cannot be read or a window that is too long.
         """
         preset = self.preset
         if preset is not None:
-            slot_ns = slot_of(RANGES[preset])
+            slot_ns = slot_ns or slot_of(RANGES[preset])
             end_ns = now_ns // slot_ns * slot_ns
             return Window(end_ns - RANGES[preset], end_ns)
         end_ns = parse_time(self.get("to", "now"), now_ns=now_ns)
@@ -88,7 +88,13 @@ class Address:
         return self.href(path, **ends, **changes)
 
 
-def slot_of(duration_ns: int) -> int:
-    """How far a relative window moves at a time: a 300th of its length, between 10 s and 5 min."""
-    slots = (10 * SECOND_NS, 20 * SECOND_NS, 60 * SECOND_NS, 300 * SECOND_NS)
-    return next((slot for slot in slots if slot * 360 >= duration_ns), slots[-1])
+SLOTS_NS = (10 * SECOND_NS, 20 * SECOND_NS, 60 * SECOND_NS, 300 * SECOND_NS)
+
+
+def slot_of(duration_ns: int, *, cost_s: float = 0.0) -> int:
+    """How far a relative window moves at a time: a 360th of its length, and 15 times what one look costs.
+
+    One of SLOTS_NS. However large the system, a viewer keeps a core busy for no more than a fifteenth of the time.
+    """
+    least = max(duration_ns / 360, cost_s * 15 * SECOND_NS)
+    return next((slot for slot in SLOTS_NS if slot >= least), SLOTS_NS[-1])

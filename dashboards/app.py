@@ -17,7 +17,7 @@ from causeway import logs
 from dashboards import shell
 from dashboards.address import Address
 from dashboards.api import answer_errors, api_router
-from dashboards.backend import QuietServer
+from dashboards.backend import QuietServer, serve_pages
 from dashboards.components.states import crashed
 from dashboards.config import ServeConfig, check_binding
 from dashboards.health import health_router
@@ -55,13 +55,14 @@ def create_app(services: Services, config: ServeConfig | None = None) -> FastAPI
     """The application over these services. Raises ConfigError where it would be open to strangers."""
     config = config or ServeConfig()
     check_binding(config)
-    server = FastAPI(title="Causeway", docs_url=None, redoc_url=None, openapi_url="/api/v1/openapi.json")
     measures = Measures(services)
+    dash = _dash(services)
+    server: FastAPI = dash.server
     server.include_router(health_router(services, measures))
     server.include_router(reports_router(services))
     server.include_router(api_router(services))
     answer_errors(server)
-    dash = _dash(server, services)
+    serve_pages(server, dash)
     server.add_middleware(GZipMiddleware, minimum_size=800, compresslevel=5)
     policy = content_security_policy(dash.csp_hashes())
     server.add_middleware(Guard, config=config, policy=policy)
@@ -69,10 +70,9 @@ def create_app(services: Services, config: ServeConfig | None = None) -> FastAPI
     return server
 
 
-def _dash(server: FastAPI, services: Services) -> Dash:
+def _dash(services: Services) -> Dash:
     dash = Dash(
         name=__name__,
-        server=server,  # type: ignore[arg-type]
         backend=QuietServer,
         assets_folder=str(HERE / "assets"),
         assets_ignore=r"theme\.js$",
@@ -89,7 +89,7 @@ def _dash(server: FastAPI, services: Services) -> Dash:
     dash.layout = dmc.MantineProvider(
         shell.layout(),
         theme={"fontFamily": FONT, "primaryColor": "indigo", "defaultRadius": "sm"},
-        defaultColorScheme="light",
+        defaultColorScheme="auto",
     )
     _callbacks(dash, services)
     return dash

@@ -19,6 +19,7 @@ from causeway.state.records import PatrolMark, PatrolRun
 from causeway.stores import open_store
 from causeway.stores.contract import LogFilter, Page, Reader, SampleFilter, SpanFilter, StoreStatus
 from causeway.window import SECOND_NS, Window
+from dashboards.address import slot_of
 from dashboards.kept import Kept
 from dashboards.readings import Red, red_of, step_for
 
@@ -29,6 +30,7 @@ if TYPE_CHECKING:
 # A World of 500 services over a day is some ten megabytes; a viewer flips between a few windows.
 WORLDS_MAX = 4
 REDS_MAX = 32
+COSTS_MAX = 64
 STATUS_AGE_S = 5.0
 # After a failure the store is tried again no more often than this, whoever asks.
 RETRY_S = 3.0
@@ -52,7 +54,8 @@ class LiveServices:
         self._diagnoses: Kept[Diagnosis] = Kept(entries_max=WORLDS_MAX)
         self._reds: Kept[tuple[Red, Red]] = Kept(entries_max=REDS_MAX)
         self._worlds_built = 0
-        self._world_s = 0.0
+        self._work_s = 0.0
+        self._cost_s: dict[int, float] = {}
 
     def now_ns(self) -> int:
         return self._now_ns()
@@ -101,9 +104,20 @@ class LiveServices:
     def _build(self, window: Window) -> World:
         began = time.perf_counter()
         world = build_world(self._reader(), window)
+        self._note_cost(window, time.perf_counter() - began, first=True)
         self._worlds_built += 1
-        self._world_s += time.perf_counter() - began
         return world
+
+    def _note_cost(self, window: Window, seconds: float, *, first: bool = False) -> None:
+        """Remember what looking at a window of this length costs: its World, and then its judgement."""
+        earlier = 0.0 if first else self._cost_s.get(window.duration_ns, 0.0)
+        self._cost_s[window.duration_ns] = earlier + seconds
+        self._work_s += seconds
+        while len(self._cost_s) > COSTS_MAX:
+            self._cost_s.pop(next(iter(self._cost_s)))
+
+    def slot_ns(self, duration_ns: int) -> int:
+        return slot_of(duration_ns, cost_s=self._cost_s.get(duration_ns, 0.0))
 
     def _key(self, window: Window) -> tuple[Window, int]:
         """A window that ends in the past may still get late data: its answers are good for a minute."""
@@ -122,11 +136,16 @@ class LiveServices:
         )
 
     def patrol(self, window: Window) -> PatrolReport:
+        return self._patrols.get(self._key(window), lambda: self._inspect(window))
+
+    def _inspect(self, window: Window) -> PatrolReport:
         from analytics.patrol.run import patrol
 
-        return self._patrols.get(
-            self._key(window), lambda: patrol(self.world(window), self.graph(window), self.impact(window))
-        )
+        world, graph, impacts = self.world(window), self.graph(window), self.impact(window)
+        began = time.perf_counter()
+        report = patrol(world, graph, impacts)
+        self._note_cost(window, time.perf_counter() - began)
+        return report
 
     def diagnosis(self, window: Window) -> Diagnosis:
         from analytics.rootcause.diagnose import diagnose
@@ -183,7 +202,7 @@ class LiveServices:
         return table_page(self._reader(), name, window, service=service, limit=limit)
 
     def self_metrics(self) -> Mapping[str, float]:
-        return {"worlds_built": float(self._worlds_built), "world_seconds": self._world_s}
+        return {"worlds_built": float(self._worlds_built), "analysis_seconds": self._work_s}
 
     def close(self) -> None:
         """Let go of the store and the state."""

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Iterator
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -14,8 +16,8 @@ from causeway.latency import BUCKET_MAX, bucket_middle_ms
 from causeway.records import ROLLUP_STEP_NS
 from causeway.window import MINUTE_NS, SECOND_NS, Window
 
-# Points of a line: more cannot be told apart on a screen half as wide.
-POINTS_MAX = 120
+# Points of a line: more show noise rather than shape in a chart half a screen wide.
+POINTS_MAX = 72
 SPARK_POINTS = 32
 # The usual range of a chart: between these quantiles of the baseline's points.
 USUAL_LOW, USUAL_HIGH = 0.05, 0.95
@@ -34,7 +36,7 @@ class Usual:
 
 @dataclass(frozen=True, slots=True)
 class Red:
-    """Requests over time. times_ns: (t,) starts of steps of `step_ns`; calls, errors: (t,); latency: (t,) ms, NaN if none."""
+    """Requests over time. times_ns: (t,) starts of steps; calls, errors: (t,); latency: (t,) ms, NaN none: NaN."""
 
     times_ns: np.ndarray
     step_ns: int
@@ -178,6 +180,11 @@ def change_of(value: float | None, was: float | None) -> float | None:
     if value is None or was is None or math.isnan(value) or math.isnan(was) or was <= 0:
         return None
     return value / was
+
+
+def rows_of(frame: pd.DataFrame) -> Iterator[Any]:
+    """The frame's rows as named tuples, for small tables that are written out one by one."""
+    yield from frame.itertuples()
 
 
 def per_minute(rate_per_s: float) -> float:

@@ -24,8 +24,11 @@ def read_config(path: Path | None, *, host: str | None = None, port: int | None 
     """The `[serve]` table of the file, with what the command line says on top."""
     table = load_toml(path).get("serve", {}) if path is not None else {}
     config = parse(ServeConfig, table, where="serve")
-    changes = {name: value for name, value in (("host", host), ("port", port)) if value is not None}
-    return dataclasses.replace(config, **changes) if changes else config
+    return dataclasses.replace(
+        config,
+        host=config.host if host is None else host,
+        port=config.port if port is None else port,
+    )
 
 
 def run(folder: Path, config: ServeConfig) -> None:

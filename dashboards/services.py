@@ -25,6 +25,10 @@ class Services(Protocol):
 
     def now_ns(self) -> int: ...
 
+    def slot_ns(self, duration_ns: int) -> int:
+        """How far a window of that length that follows the clock should move at a time."""
+        ...
+
     def status(self) -> StoreStatus:
         """How much is stored and until when; at most a few seconds old."""
         ...

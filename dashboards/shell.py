@@ -12,7 +12,7 @@ from causeway.errors import CausewayError
 from causeway.messages import quantity
 from causeway.window import DAY_NS, SECOND_NS
 from dashboards.address import RANGES
-from dashboards.components.basics import icon
+from dashboards.components.basics import aria, icon
 from dashboards.page import Page, all_pages
 from dashboards.services import Services
 from dashboards.view import View
@@ -55,7 +55,7 @@ def skeleton() -> Component:
             html.Div(className="bone bone-chart"),
         ],
         className="skeleton",
-        **{"aria-hidden": "true"},
+        **aria(hidden="true"),
     )
 
 
@@ -73,7 +73,7 @@ def _header(view: View, page: Page | None) -> Component:
     return html.Div(
         [
             html.A(
-                [html.Span(className="logo", **{"aria-hidden": "true"}), html.Span("Causeway", className="brand-name")],
+                [html.Span(className="logo", **aria(hidden="true")), html.Span("Causeway", className="brand-name")],
                 href=view.href("/"),
                 className="brand",
             ),
@@ -86,7 +86,7 @@ def _header(view: View, page: Page | None) -> Component:
                 id="theme-toggle",
                 className="tool",
                 title=view.say("theme_toggle"),
-                **{"aria-label": view.say("theme_toggle")},
+                **aria(label=view.say("theme_toggle")),
             ),
             html.A(
                 view.say("other_language"),
@@ -107,13 +107,11 @@ def _ranges(view: View) -> Component:
             view.say(f"range_{name}"),
             href=view.href(range=name, from_=None, to=None),
             className="segment" + (" chosen" if view.address.preset == name else ""),
-            **({"aria-current": "true"} if view.address.preset == name else {}),
+            **(aria(current="true") if view.address.preset == name else {}),
         )
         for name in RANGES
     ]
-    return html.Div(
-        [*links, _custom_range(view)], className="segments", role="group", **{"aria-label": view.say("range")}
-    )
+    return html.Div([*links, _custom_range(view)], className="segments", role="group", **aria(label=view.say("range")))
 
 
 def _custom_range(view: View) -> Component:
@@ -168,7 +166,7 @@ def _search(view: View) -> Component:
                 maxLength=200,
             ),
             html.Label(view.say("search"), htmlFor="search", className="unseen"),
-            html.Kbd("/", **{"aria-hidden": "true"}),
+            html.Kbd("/", **aria(hidden="true")),
         ],
         action="/search",
         className="search",
@@ -184,7 +182,7 @@ def _navigation(view: View, page: Page | None, services: Services) -> Component:
         if entry.nav is None:
             continue
         badge = [html.Span(str(opened), className="count")] if entry.name == "incidents" and opened else []
-        current: dict[str, str] = {"aria-current": "page"} if entry.name == lit else {}
+        current = aria(current="page") if entry.name == lit else {}
         entries.append(
             html.A(
                 [icon(entry.nav[1]), html.Span(view.say(entry.title), className="nav-word"), *badge],

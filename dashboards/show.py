@@ -11,7 +11,7 @@ from dash.development.base_component import Component
 from causeway import logs
 from causeway.errors import CausewayError, ConfigError, StoreError
 from dashboards import shell
-from dashboards.address import Address
+from dashboards.address import RANGES, Address
 from dashboards.components.states import broken, cannot, no_such_page
 from dashboards.page import Page, page_at
 from dashboards.refresh import rendered
@@ -51,7 +51,14 @@ def show(
 
 
 def _view(address: Address, services: Services, preferences: Mapping[str, str]) -> View:
-    return view_of(address, now_ns=services.now_ns(), theme=preferences.get("theme"), zone=preferences.get("zone"))
+    preset = address.preset
+    return view_of(
+        address,
+        now_ns=services.now_ns(),
+        slot_ns=services.slot_ns(RANGES[preset]) if preset else None,
+        theme=preferences.get("theme"),
+        zone=preferences.get("zone"),
+    )
 
 
 def _tree(view: View, services: Services, problem: ConfigError | None) -> tuple[Page | None, Component]:

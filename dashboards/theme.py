@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import zlib
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
 import plotly.graph_objects as go
@@ -43,6 +44,15 @@ class Theme:
     def service(self, name: str) -> str:
         """The same colour for the same name, today and tomorrow."""
         return self.lines[zlib.crc32(name.encode()) % len(self.lines)]
+
+    def services(self, names: Iterable[str]) -> Mapping[str, str]:
+        """Colours of services seen together: each its own where possible, else the next that is free."""
+        chosen: dict[str, str] = {}
+        for name in sorted(set(names)):
+            start = zlib.crc32(name.encode()) % len(self.lines)
+            order = [self.lines[(start + i) % len(self.lines)] for i in range(len(self.lines))]
+            chosen[name] = next((colour for colour in order if colour not in chosen.values()), order[0])
+        return chosen
 
 
 LIGHT = Theme(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import UTC, datetime, tzinfo
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
@@ -38,6 +39,10 @@ class View:
             message = f"pages.{message}"
         return text(message, self.language, **values)
 
+    def join(self, sentences: Iterable[str]) -> str:
+        """The sentences one after the other, with a space where the language has one."""
+        return ("" if self.language == "zh-CN" else " ").join(sentence for sentence in sentences if sentence)
+
     def local(self, time_ns: int) -> datetime:
         """That instant in the viewer's zone."""
         return datetime.fromtimestamp(time_ns / SECOND_NS, UTC).astimezone(self.zone)
@@ -73,9 +78,11 @@ class View:
         return self.address.href(path, **changes)
 
 
-def view_of(address: Address, *, now_ns: int, theme: str | None = None, zone: str | None = None) -> View:
+def view_of(
+    address: Address, *, now_ns: int, slot_ns: int | None = None, theme: str | None = None, zone: str | None = None
+) -> View:
     """The view of an address. Raises ConfigError when its time range cannot be read."""
-    return View(address, address.window(now_ns), now_ns, theme_called(theme), zone_called(zone))
+    return View(address, address.window(now_ns, slot_ns=slot_ns), now_ns, theme_called(theme), zone_called(zone))
 
 
 def zone_called(name: str | None) -> tzinfo:

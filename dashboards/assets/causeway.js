@@ -53,7 +53,7 @@
     closePopovers(target.closest("details.custom-range"));
     if (target.closest("#theme-toggle")) {
       var next = preferences().theme === "dark" ? "light" : "dark";
-      keep("causeway-theme", next);
+      keep("mantine-color-scheme-value", next);
       root.setAttribute("data-mantine-color-scheme", next);
       window.dash_clientside.set_props("preferences", { data: preferences() });
       return;

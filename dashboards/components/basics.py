@@ -15,9 +15,14 @@ Content = Component | str | list[Any] | None
 SHAPES = {Verdict.OK: "○", Verdict.WARNING: "▲", Verdict.CRITICAL: "■", Verdict.UNKNOWN: "◌"}
 
 
+def aria(**names: str) -> dict[str, Any]:
+    """What a screen reader is told: `aria(label="…", hidden="true")`."""
+    return {f"aria-{name}": value for name, value in names.items()}
+
+
 def icon(name: str) -> Component:
     """A line icon from `assets/icons`, drawn in the colour of the text."""
-    return html.Span(className=f"icon icon-{name}", **{"aria-hidden": "true"})
+    return html.Span(className=f"icon icon-{name}", **aria(hidden="true"))
 
 
 def verdict_class(verdict: Verdict) -> str:
@@ -30,7 +35,7 @@ def mark(view: View, verdict: Verdict, *, word: bool = True) -> Component:
     said = view.say(f"verdict_{verdict.value.lower()}")
     return html.Span(
         [
-            html.Span(SHAPES[verdict], className="shape", **{"aria-hidden": "true"}),
+            html.Span(SHAPES[verdict], className="shape", **aria(hidden="true")),
             html.Span(said, className="" if word else "unseen"),
         ],
         className=f"verdict {verdict_class(verdict)}",
@@ -48,7 +53,7 @@ def answer(view: View, verdict: Verdict, sentence: Content, *, href: str = "", k
 
 def card(title: Content, content: Content, *, note: Content = None, class_name: str = "") -> Component:
     """A titled part of a page."""
-    head = [html.H2(title, className="card-title")]
+    head: list[Any] = [html.H2(title, className="card-title")]
     if note is not None:
         head.append(html.Span(note, className="card-note"))
     return html.Section(

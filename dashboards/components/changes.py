@@ -12,6 +12,7 @@ from dash.development.base_component import Component
 from analytics.world import World
 from dashboards.components.states import nothing
 from dashboards.figures.lines import Change
+from dashboards.readings import rows_of
 from dashboards.view import View
 
 SHOWN_MAX = 8
@@ -45,7 +46,7 @@ def _events(view: View, world: World, service: str | None) -> list[WhatChanged]:
     inside = (events["time_ns"] >= world.window.start_ns) & (events["time_ns"] < world.window.end_ns)
     if service is not None:
         inside &= (events["service"] == service) | (events["entity"] == service)
-    return [_event(view, row) for row in events[inside].tail(200).itertuples()]
+    return [_event(view, row) for row in rows_of(events[inside].tail(200))]
 
 
 def _event(view: View, row: object) -> WhatChanged:
@@ -78,7 +79,7 @@ def _new_templates(view: View, world: World, service: str | None) -> list[WhatCh
     return [_template(view, world, meta.iloc[i], counts[i]) for i in np.flatnonzero(new)]
 
 
-def _template(view: View, world: World, row: pd.Series, counts: np.ndarray) -> WhatChanged:  # type: ignore[type-arg]
+def _template(view: View, world: World, row: pd.Series, counts: np.ndarray) -> WhatChanged:
     first = int(np.flatnonzero(np.where(world.timeline.in_window, counts, 0) > 0)[0])
     text = str(row["template"])
     shown = text if len(text) <= 110 else text[:108] + "…"
@@ -90,7 +91,7 @@ def _template(view: View, world: World, row: pd.Series, counts: np.ndarray) -> W
 def change_list(view: View, changes: list[WhatChanged]) -> Component:
     """The newest few as a list."""
     if not changes:
-        return nothing(view, view.say("changes_none", window=view.span_of(view.window)))
+        return nothing(view.say("changes_none", window=view.span_of(view.window)))
     rows = [
         html.Li(
             [

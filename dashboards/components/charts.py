@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any
 
 import plotly.graph_objects as go
 from dash import dcc, html
@@ -10,11 +11,11 @@ from dash.development.base_component import Component
 
 from causeway.findings import Verdict
 from causeway.messages import quantity
-from dashboards.components.basics import Content, mark, verdict_class
+from dashboards.components.basics import Content, aria, mark, verdict_class
 from dashboards.view import View
 
 # No button that sends a chart to somebody's cloud, no logo, no scroll trap.
-CONFIG = {
+CONFIG: Any = {
     "displaylogo": False,
     "showSendToCloud": False,
     "displayModeBar": False,
@@ -27,7 +28,7 @@ CONFIG = {
 def graph(key: str, figure: go.Figure, *, label: str, over_time: bool = True) -> Component:
     """A plotly figure under a stable id; `label` is what a screen reader says."""
     drawn = dcc.Graph(id=key, figure=figure, config=CONFIG, responsive=True, style={"height": figure.layout.height})
-    return html.Div(drawn, className="chart-time" if over_time else "chart", role="img", **{"aria-label": label})
+    return html.Div(drawn, className="chart-time" if over_time else "chart", role="img", **aria(label=label))
 
 
 def chart_card(key: str, title: str, figure: go.Figure, *, note: Content = None, now: Content = None) -> Component:
@@ -65,7 +66,7 @@ def spark_svg(values: Sequence[float | None], verdict: Verdict, *, width: int = 
             "height": height,
             "clipPath": f"polygon({', '.join(_px(pair) for pair in polygon.split())})",
         },
-        **{"aria-hidden": "true"},
+        **aria(hidden="true"),
     )
 
 

@@ -19,5 +19,5 @@ def field(name: str, label: str, value: str, *, placeholder: str = "", wide: boo
 def choice(name: str, label: str, options: Sequence[tuple[str, str]], value: str) -> Component:
     """One of a few; a value that is not among them stays selectable."""
     known = [*options, *([(value, value)] if value and value not in {key for key, _ in options} else [])]
-    listed = [html.Option(text, value=key, **({"selected": "selected"} if key == value else {})) for key, text in known]
+    listed = [html.Option(text, value=key, selected=key == value) for key, text in known]
     return html.Label([html.Span(label), html.Select(listed, id=f"field-{name}", name=name)])

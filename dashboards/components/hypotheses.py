@@ -8,12 +8,12 @@ from dash import html
 from dash.development.base_component import Component
 
 from causeway.findings import Diagnosis, Evidence, Hypothesis
-from causeway.messages import quantity
+from causeway.messages import catalogue, quantity
 from causeway.window import Window
 from causeway.wire import sentence
-from dashboards.components.basics import card
+from dashboards.components.basics import aria, card
 from dashboards.components.charts import graph
-from dashboards.components.incidents import confidence_word
+from dashboards.components.incidents import confidence_word, sentence_like
 from dashboards.components.map_view import MapShown, map_edges, map_nodes
 from dashboards.components.service_map import service_map
 from dashboards.figures.evidence import evidence_figure
@@ -23,6 +23,8 @@ from dashboards.view import View
 
 CHARTS_MAX = 6
 LINES_MAX = 8
+# Below this a probability says no more than "not by chance".
+CHANCE_MIN = 0.001
 # Nodes on the small map beside those of the path.
 NEIGHBOURS_MAX = 14
 
@@ -45,7 +47,7 @@ def hypothesis_card(view: View, one: Hypothesis, *, onset_ns: int | None, charts
         ],
         className="hypothesis-head",
     )
-    parts: list[Any] = [head, html.P(sentence(one.summary, view.language)), _path(view, one)]
+    parts: list[Any] = [head, html.P(sentence_like(sentence(one.summary, view.language), one.entity)), _path(view, one)]
     parts += _lines(view, one.evidence_for, against=False)
     if charts:
         parts.append(_charts(view, one, onset_ns))
@@ -62,10 +64,8 @@ def _entity(view: View, one: Hypothesis) -> Component | str:
 
 def _family(view: View, family: str) -> str:
     """The family's name; itself where a plug-in brought one that we have no word for."""
-    try:
-        return view.say(f"family_{family}")
-    except KeyError:
-        return family
+    key = f"pages.family_{family}"
+    return view.say(key) if key in catalogue(view.language) else family
 
 
 def _path(view: View, one: Hypothesis) -> Component | None:
@@ -74,7 +74,7 @@ def _path(view: View, one: Hypothesis) -> Component | None:
     steps: list[Any] = [html.Span(view.say("path"), className="dim small")]
     for i, name in enumerate(one.path):
         if i:
-            steps.append(html.Span("→", className="arrow", **{"aria-hidden": "true"}))
+            steps.append(html.Span("→", className="arrow", **aria(hidden="true")))
         steps.append(html.A(name, href=view.href(f"/service/{name}"), className="cause" if i == 0 else ""))
     return html.Div(steps, className="path")
 
@@ -93,7 +93,7 @@ def evidence_line(view: View, one: Evidence, *, against: bool, named: bool = Fal
     body: list[Any] = [html.Span(one.entity, className="strong"), view.say("colon"), words] if named else [words]
     if one.link:
         body += [" ", html.A(view.say("records"), href=one.link)]
-    rarity = view.say("p_value", p=f"{one.p:.2g}") if one.p is not None else ""
+    rarity = view.say("p_value", p=_chance(one.p)) if one.p is not None else ""
     return html.Li(
         [
             html.Span("−" if against else "+", className=f"sign {'against' if against else 'for'}"),
@@ -101,6 +101,11 @@ def evidence_line(view: View, one: Evidence, *, against: bool, named: bool = Fal
             html.Span(rarity, className="dim small"),
         ]
     )
+
+
+def _chance(p: float) -> str:
+    """A tail probability as people read it."""
+    return f"< {quantity(CHANCE_MIN, 'ratio')}" if p < CHANCE_MIN else quantity(float(f"{p:.2g}"), "ratio")
 
 
 def _charts(view: View, one: Hypothesis, onset_ns: int | None) -> Component | None:
@@ -128,6 +133,11 @@ def _chart(view: View, key: str, evidence: Evidence, onset_ns: int | None, windo
     return html.Div([html.Div(named, className="caption"), graph(key, figure, label=named)], className="evidence-chart")
 
 
+def _indicator(view: View, name: str) -> str:
+    key = f"pages.indicator_{name}"
+    return view.say(key) if key in catalogue(view.language) else name
+
+
 def symptom_charts(view: View, diagnosis: Diagnosis) -> Component | None:
     """What users notice, against what is usual."""
     if not diagnosis.symptoms:
@@ -135,12 +145,7 @@ def symptom_charts(view: View, diagnosis: Diagnosis) -> Component | None:
     lines = [
         html.Li(
             [
-                html.Span(
-                    view.say(f"indicator_{one.indicator}")
-                    if one.indicator in {"errors", "latency", "traffic"}
-                    else one.indicator,
-                    className="tag",
-                ),
+                html.Span(_indicator(view, one.indicator), className="tag"),
                 html.Span(
                     view.say(
                         "symptom",

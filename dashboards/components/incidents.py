@@ -19,7 +19,7 @@ from dashboards.view import View
 def incident_list(view: View, incidents: Sequence[Incident]) -> Component:
     """Open incidents, the widest felt first."""
     if not incidents:
-        return nothing(view, view.say("incidents_none_open"))
+        return nothing(view.say("incidents_none_open"))
     ordered = sorted(incidents, key=lambda one: (-one.verdict.rank, -(one.impact or 0.0), -one.id))
     return html.Ul([_line(view, incident) for incident in ordered[:8]], className="rows")
 
@@ -59,12 +59,17 @@ def cause_words(view: View, diagnosis: Diagnosis) -> str:
         first = diagnosis.hypotheses[0]
         return view.say(
             "likely_cause",
-            cause=sentence(first.summary, view.language).rstrip(".。"),
+            cause=sentence_like(sentence(first.summary, view.language).rstrip(".。"), first.entity),
             confidence=view.say(confidence_word(first.confidence)),
         )
     if diagnosis.verdict is DiagnosisVerdict.NO_CLEAR_CAUSE:
         return view.say("no_clear_cause")
     return ""
+
+
+def sentence_like(text: str, entity: str) -> str:
+    """The text beginning with a capital letter, unless it begins with a name."""
+    return text if text.startswith(entity) else text[:1].upper() + text[1:]
 
 
 def confidence_word(confidence: float) -> str:

@@ -17,9 +17,9 @@ BODY_MAX = 600
 def log_table(view: View, key: str, table: pa.Table, *, height: int | None = None) -> Component:
     """Lines in the order given."""
     columns = (
-        Column("when", view.say("column_when"), "text", width=128),
-        Column("severity", view.say("column_severity"), "text", width=88),
-        Column("service", view.say("column_service"), "name", width=170),
+        Column("when", view.say("column_when"), "text", width=104),
+        Column("severity", view.say("column_severity"), "text", width=84),
+        Column("service", view.say("column_service"), "name", width=150),
         Column("body", view.say("column_line"), "text", flex=1),
     )
     return grid(key, view, columns, log_rows(view, table), label=view.say("title_logs"), height=height)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 
 from analytics.callgraph.graph import CallGraph
 from causeway.findings import Verdict
@@ -11,6 +12,7 @@ from causeway.messages import quantity
 from dashboards.components.service_map import MapEdge, MapNode
 from dashboards.components.tables import Column, Row, number
 from dashboards.judged import Judged
+from dashboards.readings import rows_of
 from dashboards.view import View
 
 # Above this the map shows what needs attention with its neighbours, and says so.
@@ -63,7 +65,7 @@ def map_nodes(
 ) -> list[MapNode]:
     """A box for every shown node: its name, then `p99 · errors`."""
     found = []
-    for row in graph.nodes[graph.nodes["id"].isin(shown.names)].itertuples():
+    for row in rows_of(graph.nodes[graph.nodes["id"].isin(shown.names)]):
         name, kind = str(row.id), str(row.type)
         line = f"{quantity(row.latency_ms_p99, 'ms')} · {quantity(row.error_ratio, 'ratio')}"
         found.append(
@@ -89,10 +91,10 @@ def node_verdict(health: Judged, name: str, kind: str) -> Verdict:
 
 def map_edges(graph: CallGraph, health: Judged, shown: MapShown, path: Sequence[str] = ()) -> list[MapEdge]:
     """An arrow per pair of shown nodes; it takes a colour where the callee's failures or slowness were found."""
-    steps = set(zip(path[1:], path, strict=False)) | set(zip(path, path[1:], strict=False))
+    steps = set(pairwise(path)) | set(pairwise(reversed(path)))
     found: dict[tuple[str, str], MapEdge] = {}
     inside = graph.edges["caller"].isin(shown.names) & graph.edges["callee"].isin(shown.names)
-    for row in graph.edges[inside].itertuples():
+    for row in rows_of(graph.edges[inside]):
         pair = (str(row.caller), str(row.callee))
         earlier = found.get(pair)
         found[pair] = MapEdge(
@@ -140,5 +142,5 @@ def map_rows(view: View, graph: CallGraph, shown: MapShown) -> list[Row]:
             **number("p50", float(row.latency_ms_p50), "ms"),
             **number("p99", float(row.latency_ms_p99), "ms"),
         }
-        for row in graph.edges[inside].itertuples()
+        for row in rows_of(graph.edges[inside])
     ]

@@ -6,12 +6,14 @@ import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
+from urllib.parse import quote
 
 import dash_cytoscape as cyto
 from dash import html
 from dash.development.base_component import Component
 
 from causeway.findings import Verdict
+from dashboards.components.basics import aria
 from dashboards.layout.layered import Place, Spacing, layered
 from dashboards.theme import FONT, Theme
 from dashboards.view import View
@@ -20,12 +22,15 @@ from dashboards.view import View
 SHAPES = {
     "service": "round-rectangle",
     "database": "barrel",
-    "queue": "rhomboid",
+    "queue": "polygon",
     "external": "round-rectangle",
     "entry": "ellipse",
     "group": "round-rectangle",
 }
-WIDTH_PX, HEIGHT_PX = 150, 46
+WIDTH_PX, HEIGHT_PX = 150, 50
+HEIGHT_MIN_PX, HEIGHT_MAX_PX = 320, 820
+# A box that leans a little: half axes of its corners.
+SLANTED = "-0.86 -1 1 -1 0.86 1 -1 1"
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,12 +64,7 @@ def service_map(
     view: View, key: str, nodes: Sequence[MapNode], edges: Sequence[MapEdge], *, height: str, label: str
 ) -> Component:
     """The drawing. A click on a box follows its address; a table beside it carries the same facts."""
-    places = layered(
-        (node.id for node in nodes),
-        ((edge.caller, edge.callee) for edge in edges),
-        first=(node.id for node in nodes if node.entry),
-        spacing=spacing_for(len(nodes)),
-    )
+    places = places_of(nodes, edges)
     drawn = cyto.Cytoscape(
         id=key,
         elements=elements(nodes, edges, places),
@@ -78,12 +78,28 @@ def service_map(
         maxZoom=1.6,
         wheelSensitivity=1,
     )
-    return html.Div(drawn, className="map-canvas", role="img", **{"aria-label": label})
+    return html.Div(drawn, className="map-canvas", role="img", **aria(label=label))
+
+
+def places_of(nodes: Sequence[MapNode], edges: Sequence[MapEdge]) -> Mapping[str, Place]:
+    """Where the boxes go."""
+    return layered(
+        (node.id for node in nodes),
+        ((edge.caller, edge.callee) for edge in edges),
+        first=(node.id for node in nodes if node.entry),
+        spacing=spacing_for(len(nodes)),
+    )
+
+
+def map_height(nodes: Sequence[MapNode], edges: Sequence[MapEdge]) -> str:
+    """As tall as the drawing needs, within what a screen shows."""
+    tallest = max((place.y for place in places_of(nodes, edges).values()), default=0.0)
+    return f"{min(HEIGHT_MAX_PX, max(HEIGHT_MIN_PX, round(tallest) + 130))}px"
 
 
 def spacing_for(count: int) -> Spacing:
     """Closer rows for many boxes."""
-    return Spacing(layer=250.0, row=82.0) if count <= 40 else Spacing(layer=240.0, row=62.0)
+    return Spacing(layer=204.0, row=74.0) if count <= 40 else Spacing(layer=214.0, row=60.0)
 
 
 def elements(nodes: Sequence[MapNode], edges: Sequence[MapEdge], places: Mapping[str, Place]) -> list[dict[str, Any]]:
@@ -160,6 +176,8 @@ def stylesheet(theme: Theme) -> list[dict[str, Any]]:
     }
     sheet = [{"selector": "node", "style": boxes}, {"selector": "edge", "style": arrows}]
     sheet += [{"selector": f"node.{kind}", "style": {"shape": shape}} for kind, shape in SHAPES.items()]
+    sheet.append({"selector": "node.queue", "style": {"shape-polygon-points": SLANTED}})
+    sheet.append({"selector": "node.database", "style": {"width": 132, "height": 54}})
     sheet += _impact_bars(theme)
     sheet.append({"selector": "node.external", "style": {"border-style": "dashed"}})
     sheet.append({"selector": "node.group", "style": {"border-style": "double", "border-width": 4}})
@@ -189,7 +207,7 @@ def _impact_bars(theme: Theme) -> list[dict[str, Any]]:
             f"<rect width='120' height='4' rx='2' fill='{theme.grid}'/>"
             f"<rect width='{120 * share:.0f}' height='4' rx='2' fill='{theme.accent}'/></svg>"
         )
-        address = "data:image/svg+xml;utf8," + svg.replace("#", "%23").replace("<", "%3C").replace(">", "%3E")
+        address = "data:image/svg+xml;utf8," + quote(svg)
         sheet.append(
             {
                 "selector": f"node[impact >= {low - 2.5}]",
@@ -197,7 +215,7 @@ def _impact_bars(theme: Theme) -> list[dict[str, Any]]:
                     "background-image": address,
                     "background-width": "120px",
                     "background-height": "4px",
-                    "background-position-y": "94%",
+                    "background-position-y": "91%",
                     "background-clip": "none",
                 },
             }

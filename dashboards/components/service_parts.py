@@ -12,7 +12,7 @@ from dash.development.base_component import Component
 from analytics.world import World
 from causeway.messages import quantity
 from dashboards.components.tables import Column, Row, grid, number
-from dashboards.readings import per_minute, reading
+from dashboards.readings import per_minute, reading, rows_of
 from dashboards.services import Services
 from dashboards.view import View
 
@@ -38,7 +38,7 @@ def neighbours_table(view: View, services: Services, name: str, *, callers: bool
             **number("errors", float(row.error_ratio), "ratio"),
             **number("p99", float(row.latency_ms_p99), "ms"),
         }
-        for row in mine.sort_values("calls", ascending=False).itertuples()
+        for row in rows_of(mine.sort_values("calls", ascending=False))
     ]
     columns = (
         Column("name", view.say("column_caller" if callers else "column_callee"), "name", flex=3),
@@ -151,7 +151,7 @@ def templates_table(view: View, world: World, name: str) -> Component:
     """Log templates of the service: severe ones first, then the most frequent."""
     meta = world.logs.meta
     inside = world.timeline.in_window
-    chosen = np.flatnonzero((meta["service"] == name).to_numpy(dtype=bool)) if not meta.empty else []
+    chosen: Any = np.flatnonzero((meta["service"] == name).to_numpy(dtype=bool)) if not meta.empty else []
     rows = []
     for i in chosen:
         lines = float(np.nansum(world.logs.counts[i][inside]))
@@ -162,7 +162,7 @@ def templates_table(view: View, world: World, name: str) -> Component:
     rows.sort(key=lambda row: (-row["rank"], -row["lines"]))
     columns = (
         Column("name", view.say("column_template"), "name", flex=5),
-        Column("severity", view.say("column_severity"), "text", flex=1),
+        Column("severity", view.say("column_severity"), "text", width=100),
         Column("lines", view.say("column_lines"), "number", flex=2),
     )
     return grid("table-templates", view, columns, rows[:100], label=view.say("log_templates"))

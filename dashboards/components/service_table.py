@@ -46,7 +46,7 @@ def service_rows(view: View, services: Services, window: Window) -> list[Row]:
     frame["impact"] = [impact.get(name, 0.0) for (name,) in frame.index]
     frame["p99_window"] = world.nodes["latency_ms_p99"].reindex([name for (name,) in frame.index]).to_numpy()
     frame = frame.sort_values(["verdict", "impact"], ascending=False, kind="stable")
-    return [_row(view, health, name, values) for (name,), values in frame.iterrows()]
+    return [_row(view, health, str(frame.index[i][0]), frame.iloc[i]) for i in range(len(frame))]
 
 
 def _row(view: View, health: Judged, name: str, values: pd.Series[Any]) -> Row:

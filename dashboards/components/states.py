@@ -66,7 +66,7 @@ def no_spans(view: View, services: Services, *, title: str, service: str | None 
     return page_body([heading(title), answer(view, Verdict.UNKNOWN, sentence), *words])
 
 
-def nothing(view: View, sentence: str) -> Component:
+def nothing(sentence: str) -> Component:
     """A part of a page without content."""
     return html.Div([icon("info"), html.Span(sentence)], className="nothing")
 

@@ -12,6 +12,7 @@ from dash import html
 from dash.development.base_component import Component
 
 from causeway.messages import quantity
+from dashboards.components.basics import aria
 from dashboards.view import View
 
 ROW_PX, HEAD_PX = 34, 34
@@ -30,7 +31,7 @@ _THEME = (
 
 @dataclass(frozen=True, slots=True)
 class Column:
-    """One column. kind: name, number, bar, spark, text, time, tree or waterfall.
+    """One column. kind: name, number, bar, spark, text, prose (may take several lines), tree, waterfall.
 
     A number column `x` shows `x_text`, beside it `x_usual`, and is coloured by the verdict in `x_off`.
     """
@@ -72,7 +73,7 @@ def grid(
         style={"height": pixels, "width": "100%"},
         className="ag-theme-causeway",
     )
-    return html.Div(table, role="region", **{"aria-label": label})
+    return html.Div(table, role="region", **aria(label=label))
 
 
 def _definition(column: Column) -> dict[str, Any]:
@@ -90,6 +91,8 @@ def _definition(column: Column) -> dict[str, Any]:
     if column.kind == "bar":
         definition["cellRendererParams"] = {"textField": f"{column.field}_text"}
         definition["sortingOrder"] = ["desc", "asc", None]
+    if column.kind == "prose":
+        definition.update(wrapText=True, autoHeight=True, cellClass="prose")
     if column.kind in {"spark", "waterfall"}:
         definition["sortable"] = False
     renderers = {
@@ -102,7 +105,7 @@ def _definition(column: Column) -> dict[str, Any]:
     }
     if column.kind in renderers:
         definition["cellRenderer"] = renderers[column.kind]
-    if column.kind in {"name", "text"}:
+    if column.kind == "name":
         definition["filter"] = True
     return definition
 

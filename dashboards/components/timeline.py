@@ -11,7 +11,7 @@ from dash.development.base_component import Component
 from causeway.findings import Verdict
 from causeway.messages import quantity
 from causeway.window import SECOND_NS
-from dashboards.components.basics import SHAPES, verdict_class
+from dashboards.components.basics import SHAPES, aria, verdict_class
 from dashboards.view import View
 
 
@@ -37,7 +37,7 @@ def timeline(view: View, moments: Sequence[Moment]) -> Component:
             html.Li(
                 [
                     html.Span(view.clock(moment.time_ns, seconds=True), className="when"),
-                    html.Span(shape, className=f"shape {colour}", **{"aria-hidden": "true"}),
+                    html.Span(shape, className=f"shape {colour}", **aria(hidden="true")),
                     html.Span(moment.words, className="words"),
                     html.Span(after, className="dim small"),
                 ]

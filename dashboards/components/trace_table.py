@@ -12,12 +12,12 @@ from dashboards.components.tables import Column, Row, grid, number
 from dashboards.view import View
 
 
-def trace_table(view: View, key: str, table: pa.Table) -> Component:
-    """Rows of `Reader.traces`; a sentence where there are none."""
+def trace_table(view: View, key: str, table: pa.Table, *, narrow: bool = False) -> Component:
+    """Rows of `Reader.traces`; a sentence where there are none. `narrow`: for half a page."""
     rows = trace_rows(view, table)
     if not rows:
-        return nothing(view, view.say("traces_none"))
-    columns = (
+        return nothing(view.say("traces_none"))
+    columns: tuple[Column, ...] = (
         Column("name", view.say("column_trace"), "name", flex=4),
         Column("when", view.say("column_when"), "text", width=120),
         Column("duration", view.say("column_duration"), "number", width=110),
@@ -25,6 +25,8 @@ def trace_table(view: View, key: str, table: pa.Table) -> Component:
         Column("spans", view.say("column_spans"), "number", width=90),
         Column("failed", view.say("column_failed"), "number", width=90),
     )
+    if narrow:
+        columns = (columns[0], Column("when", view.say("column_when"), "text", width=96), columns[2], columns[5])
     return grid(key, view, columns, rows, label=view.say("title_traces"))
 
 

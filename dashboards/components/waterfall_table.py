@@ -18,7 +18,8 @@ PIECES_MAX = 24
 
 def waterfall_table(view: View, trace: Waterfall) -> Component:
     """Rows with service and operation left, bars over time right: solid own time, pale waiting, thick critical path."""
-    rows = [_row(view, trace, row) for row in trace.rows]
+    colours = view.theme.services(row.service for row in trace.rows)
+    rows = [_row(view, trace, row, colours[row.service]) for row in trace.rows]
     columns = (
         Column("service", view.say("column_service"), "tree", width=420),
         Column("duration", view.say("waterfall_axis", length=trace.duration_ns / 1e6), "waterfall", flex=1),
@@ -27,9 +28,8 @@ def waterfall_table(view: View, trace: Waterfall) -> Component:
     return grid("waterfall", view, columns, rows, label=view.say("title_trace"), height=height)
 
 
-def _row(view: View, trace: Waterfall, row: SpanRow) -> Row:
+def _row(view: View, trace: Waterfall, row: SpanRow, colour: str) -> Row:
     whole = max(1, trace.duration_ns)
-    colour = view.theme.service(row.service)
     failed = row.status == "ERROR"
 
     def share(start_ns: int, end_ns: int, kind: str) -> dict[str, Any]:

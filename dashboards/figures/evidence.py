@@ -12,13 +12,20 @@ from dashboards.readings import Usual
 from dashboards.view import View
 
 
+def _usual(chart: Chart) -> Usual | None:
+    if chart.low is None or chart.high is None:
+        return None
+    share = chart.unit in {"ratio", "%"}  # no share is above one, whatever its spread was
+    return Usual(max(0.0, chart.low), None, min(1.0, chart.high) if share else chart.high)
+
+
 def evidence_figure(
     view: View, chart: Chart, *, onset_ns: int | None = None, window: Window | None = None
 ) -> go.Figure:
     """One line with its usual range, and where the trouble began."""
     values = np.array([np.nan if value is None else value for value in chart.values], dtype=np.float64)
     line = Line(view.say(chart.title), values, view.theme.accent)
-    usual = Usual(chart.low, None, chart.high) if chart.low is not None and chart.high is not None else None
+    usual = _usual(chart)
     changes = [Change(onset_ns, view.say("onset"))] if onset_ns is not None else []
     times = np.array(chart.times_ns, dtype=np.int64)
     shown = window or (Window(int(times[0]), int(times[-1]) + 1) if len(times) else view.window)

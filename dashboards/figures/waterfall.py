@@ -69,7 +69,7 @@ class _Span:
 
 
 def waterfall(table: pa.Table) -> Waterfall:
-    """The rows of a trace's spans (columns of `records.SPANS`). Spans without a known parent are roots; rings are cut."""
+    """The rows of a trace's spans (columns of `records.SPANS`). Without a known parent: a root; rings are cut."""
     spans = _spans(table)
     roots = _linked(spans)
     critical = _critical_path(roots)
@@ -186,7 +186,8 @@ def _own(span: _Span) -> tuple[tuple[int, int], ...]:
     """The parts of the span that no child covers."""
     parts, cursor = [], span.start_ns
     for child in sorted(span.children, key=_by_start):
-        start, end = max(child.start_ns, span.start_ns), min(child.end_ns, span.end_ns)
+        start = min(max(child.start_ns, span.start_ns), span.end_ns)
+        end = min(child.end_ns, span.end_ns)
         if start > cursor:
             parts.append((cursor, start))
         cursor = max(cursor, end)

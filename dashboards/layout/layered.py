@@ -40,7 +40,7 @@ def layered(
 ) -> Mapping[str, Place]:
     """A place for every node, left to right along the edges; `first` are held in the leftmost layer if possible.
 
-    Depends on the sets only, not on their order. Edges with an unknown end and loops are ignored. O(V log V + E) a sweep.
+    Depends on the sets only, not on their order. Edges with an unknown end and loops are ignored.
     """
     spacing = spacing or Spacing()
     names = sorted(set(nodes))

@@ -42,7 +42,7 @@ def render(view: View, services: Services, values: Mapping[str, str]) -> Compone
         )
     diagnosis = incident.diagnosis
     over = incident.resolved_ns is not None
-    said = [sentence(incident.summary, view.language), " ", cause_words(view, diagnosis)]
+    said = view.join([sentence(incident.summary, view.language), cause_words(view, diagnosis)])
     parts: list[Any] = [
         heading(f"INC-{incident.id} · {incident.entity}", note=_note(view, incident)),
         answer(view, Verdict.OK if over else incident.verdict, said),
@@ -93,9 +93,7 @@ def _causes(view: View, services: Services, diagnosis: Diagnosis) -> list[Compon
         for one in diagnosis.hypotheses[:HYPOTHESES_MAX]
     ]
     heading_ = html.H2(view.say("hypotheses"), className="card-title")
-    note = (
-        nothing(view, view.say("no_clear_cause_hint")) if diagnosis.verdict is DiagnosisVerdict.NO_CLEAR_CAUSE else None
-    )
+    note = nothing(view.say("no_clear_cause_hint")) if diagnosis.verdict is DiagnosisVerdict.NO_CLEAR_CAUSE else None
     try:
         drawn = path_map(view, services, diagnosis.window, first)
     except CausewayError:
@@ -108,7 +106,7 @@ def _examined(view: View, diagnosis: Diagnosis) -> Component:
         html.Li([html.Span(), html.Span(name, className="words"), html.Span(quantity(number), className="when")])
         for name, number in diagnosis.examined.items()
     ]
-    return html.Div([nothing(view, view.say("no_hypotheses")), html.Ul(counted, className="rows")])
+    return html.Div([nothing(view.say("no_hypotheses")), html.Ul(counted, className="rows")])
 
 
 def _ruled_out(view: View, diagnosis: Diagnosis) -> Component | None:

@@ -30,13 +30,13 @@ def render(view: View, services: Services, _values: Mapping[str, str]) -> Compon
             [
                 heading(title),
                 answer(view, Verdict.OK, view.say("incidents_none")),
-                nothing(view, view.say("incidents_how")),
+                nothing(view.say("incidents_how")),
             ]
         )
     worst = max((incident.verdict for incident in opened), key=lambda verdict: verdict.rank, default=Verdict.OK)
     said = view.say("incidents_answer", opened=len(opened), resolved=len(found) - len(opened))
     if len(found) == LIMIT:
-        said += " " + view.say("partial", shown=LIMIT, total=view.say("many"))
+        said = view.join([said, view.say("partial", shown=LIMIT, total=view.say("many"))])
     table = grid("incidents", view, _columns(view), _rows(view, found), label=title)
     return page_body(
         [
@@ -51,7 +51,7 @@ def _columns(view: View) -> Sequence[Column]:
     return (
         Column("name", view.say("column_incident"), "name", width=110),
         Column("entity", view.say("column_suffers"), "text", flex=2),
-        Column("words", view.say("column_what"), "text", flex=6),
+        Column("words", view.say("column_what"), "prose", flex=6),
         Column("cause", view.say("column_cause"), "text", flex=2),
         Column("impact", view.say("column_impact"), "bar", width=120),
         Column("since", view.say("column_since"), "text", width=120),

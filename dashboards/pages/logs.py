@@ -38,12 +38,16 @@ def render(view: View, services: Services, _values: Mapping[str, str]) -> Compon
         said = view.say("logs_found", count=count, window=view.span_of(view.window))
         if found.truncated:
             total = quantity(found.matched) if found.matched is not None else view.say("many")
-            said += " " + view.say("partial", shown=count, total=total)
+            said = view.join([said, view.say("partial", shown=count, total=total)])
         table: Component = log_table(view, "logs", found.table, height=min(HEIGHT_PX, 38 + 34 * count))
     else:
         last = services.status().table("logs").last_ns
-        said = view.say("logs_none", window=view.span_of(view.window), last=view.clock(last, seconds=True))
-        table = nothing(view, view.say("logs_none_hint"))
+        said = view.say(
+            "logs_none" if last is not None else "nothing_ever",
+            window=view.span_of(view.window),
+            last=view.clock(last, seconds=True),
+        )
+        table = nothing(view.say("logs_none_hint"))
     return page_body(
         [
             heading(view.say("title_logs")),

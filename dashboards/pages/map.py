@@ -11,7 +11,7 @@ from causeway.findings import Verdict
 from causeway.messages import quantity
 from dashboards.components.basics import answer, card, heading, page_body
 from dashboards.components.map_view import MapShown, choose_shown, map_columns, map_edges, map_nodes, map_rows
-from dashboards.components.service_map import map_legend, service_map
+from dashboards.components.service_map import map_height, map_legend, service_map
 from dashboards.components.states import no_spans
 from dashboards.components.tables import grid
 from dashboards.judged import judged
@@ -37,7 +37,7 @@ def render(view: View, services: Services, _values: Mapping[str, str]) -> Compon
     )
     nodes = map_nodes(view, graph, health, impact, shown)
     edges = map_edges(graph, health, shown)
-    drawn = service_map(view, "map", nodes, edges, height=_height(len(nodes)), label=view.say("map_label"))
+    drawn = service_map(view, "map", nodes, edges, height=map_height(nodes, edges), label=view.say("map_label"))
     rows = map_rows(view, graph, shown)
     return page_body(
         [
@@ -95,10 +95,6 @@ def _tools(view: View, shown: MapShown, total: int) -> Component:
     elif view.address.get("all") == "1":
         tabs.append(html.A(view.say("map_show_some"), href=view.href(all=None), className="tab"))
     return html.Div(tabs, className="tabs map-tools")
-
-
-def _height(count: int) -> str:
-    return "clamp(380px, 62vh, 900px)" if count > 6 else "380px"
 
 
 PAGE = Page(name="map", path="/map", title="title_map", render=render, nav=(1, "sitemap"))

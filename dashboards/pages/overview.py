@@ -59,20 +59,20 @@ def _answer(view: View, services: Services, incidents: list[Incident], health: J
     world = services.world(view.window)
     if incidents:
         worst = max(incidents, key=lambda one: (one.verdict.rank, one.impact or 0.0))
-        words = [sentence(worst.summary, view.language), " ", cause_words(view, worst.diagnosis)]
+        words = view.join([sentence(worst.summary, view.language), cause_words(view, worst.diagnosis)])
         return answer(view, worst.verdict, words, href=incident_href(view, worst))
     names = [name for (name,) in world.services.keys]
     bad = [finding for name in names if (finding := health.worst(name)) is not None]
     if bad:
         first = max(bad, key=lambda one: (one.verdict.rank, one.impact or 0.0))
-        words = [
+        parts = [
             html.Span(first.entity, className="value"),
             view.say("colon"),
             sentence(first.reason, view.language),
             " ",
             view.say("others_too", count=len(bad) - 1) if len(bad) > 1 else "",
         ]
-        return answer(view, first.verdict, words, href=view.href(f"/service/{first.entity}"))
+        return answer(view, first.verdict, parts, href=view.href(f"/service/{first.entity}"))
     unknown = sum(1 for name in names if health.verdict(name) is Verdict.UNKNOWN)
     said = view.say("all_quiet_unknown" if unknown else "all_quiet", count=len(names), unknown=unknown)
     return answer(view, Verdict.OK, said)

@@ -85,7 +85,7 @@ def _sentence(view: View, report: PatrolReport, earlier: PatrolRun | None) -> st
         ok=counts[Verdict.OK],
     )
     if earlier is not None and earlier.report.score is not None and report.score is not None:
-        said += " " + view.say("patrol_before", score=earlier.report.score)
+        said = view.join([said, view.say("patrol_before", score=earlier.report.score)])
     return said
 
 
@@ -152,8 +152,8 @@ def _columns(view: View) -> Sequence[Column]:
         Column("inspection", view.say("column_inspection"), "text", flex=2),
         Column("value", view.say("column_value"), "number", width=120),
         Column("impact", view.say("column_impact"), "bar", width=120),
-        Column("reason", view.say("column_reason"), "text", flex=6),
-        Column("remedy", view.say("column_remedy"), "text", flex=4),
+        Column("reason", view.say("column_reason"), "prose", flex=6),
+        Column("remedy", view.say("column_remedy"), "prose", flex=5),
     )
 
 

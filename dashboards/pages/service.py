@@ -98,7 +98,7 @@ def _answer(view: View, health: Judged, name: str) -> Component:
     found = health.by_entity.get(name, ())
     bad = sorted((one for one in found if one.verdict.rank >= Verdict.WARNING.rank), key=lambda one: -one.verdict.rank)
     if bad:
-        words = " ".join(sentence(one.reason, view.language) for one in bad[:3])
+        words = view.join(sentence(one.reason, view.language) for one in bad[:3])
         return answer(view, bad[0].verdict, words)
     if health.verdict(name) is Verdict.UNKNOWN:
         return answer(view, Verdict.UNKNOWN, view.say("service_unknown"))
@@ -119,13 +119,13 @@ def _traces(view: View, services: Services, name: str) -> Component:
         [
             card(
                 view.say("traces_failed"),
-                trace_table(view, "traces-failed", failed.table),
+                trace_table(view, "traces-failed", failed.table, narrow=True),
                 note=html.A(view.say("search_more"), href=view.href("/traces", service=name, status="ERROR")),
                 class_name="flush",
             ),
             card(
                 view.say("traces_slow"),
-                trace_table(view, "traces-slow", slow.table),
+                trace_table(view, "traces-slow", slow.table, narrow=True),
                 note=html.A(view.say("search_more"), href=view.href("/traces", service=name, order="slowest")),
                 class_name="flush",
             ),

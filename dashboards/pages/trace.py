@@ -75,7 +75,7 @@ def _answer(view: View, trace: Waterfall) -> Component:
         said.append(view.say("trace_skewed", count=trace.skewed))
     if trace.total > len(trace.rows):
         said.append(view.say("partial", shown=len(trace.rows), total=quantity(trace.total)))
-    return answer(view, Verdict.CRITICAL if failed else Verdict.OK, " ".join(said))
+    return answer(view, Verdict.CRITICAL if failed else Verdict.OK, view.join(said))
 
 
 def _longest(view: View, trace: Waterfall) -> str:
@@ -130,7 +130,7 @@ def _event(view: View, row: SpanRow, event: Mapping[str, Any]) -> Component:
 
 
 def _logs(view: View, table: pa.Table) -> Component:
-    content = log_table(view, "trace-logs", table) if table.num_rows else nothing(view, view.say("trace_no_logs"))
+    content = log_table(view, "trace-logs", table) if table.num_rows else nothing(view.say("trace_no_logs"))
     return card(view.say("trace_logs"), content, class_name="flush" if table.num_rows else "")
 
 

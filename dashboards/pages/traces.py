@@ -33,7 +33,7 @@ def render(view: View, services: Services, _values: Mapping[str, str]) -> Compon
     return page_body(
         [
             heading(view.say("title_traces")),
-            answer(view, _verdict(found), _sentence(view, services, found, where)),
+            answer(view, _verdict(found), _sentence(view, services, found)),
             card(view.say("filters"), html.Div(_form(view, services), id="live-filters")),
             card(view.say("title_traces"), trace_table(view, "traces", found.table), note=note, class_name="flush"),
         ]
@@ -64,17 +64,19 @@ def _verdict(found: Found) -> Verdict:
     return Verdict.OK if found.table.num_rows else Verdict.UNKNOWN
 
 
-def _sentence(view: View, services: Services, found: Found, where: SpanFilter) -> str:
+def _sentence(view: View, services: Services, found: Found) -> str:
     count, window = found.table.num_rows, view.span_of(view.window)
     if not count:
         last = services.status().table("spans").last_ns
+        if last is None:
+            return view.say("nothing_ever")
         return view.say("traces_none_where", window=window, last=view.clock(last, seconds=True))
     failed = sum(1 for errors in found.table.column("errors").to_pylist() if errors)
     slowest = max(found.table.column("duration_ns").to_pylist()) / 1e6
     said = view.say("traces_found", count=count, failed=failed, slowest=slowest, window=window)
     if found.truncated:
         total = quantity(found.matched) if found.matched is not None else view.say("many")
-        said += " " + view.say("partial", shown=count, total=total)
+        said = view.join([said, view.say("partial", shown=count, total=total)])
     return said
 
 

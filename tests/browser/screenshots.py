@@ -32,6 +32,10 @@ PAGES = {
 }
 WIDTHS = {"": (1366, 860), "wide": (2560, 1300), "phone": (390, 844)}
 SETTLE_MS = 900
+TABLES_DRAWN = (
+    "() => [...document.querySelectorAll('#page div[role=region]')]"
+    ".every(table => table.querySelector('.ag-row, .ag-overlay'))"
+)
 
 
 def main() -> None:
@@ -94,6 +98,8 @@ def _round(browser: Browser, url: str, options: argparse.Namespace, *, theme: st
 
 def _settle(page: Page) -> None:
     page.wait_for_selector("h1", timeout=60_000)
+    page.wait_for_selector("#page:not(:has(.skeleton))", state="attached", timeout=60_000)
+    page.wait_for_function(TABLES_DRAWN)
     page.wait_for_timeout(SETTLE_MS)
 
 

@@ -44,9 +44,13 @@ class ShopServices:
         store = shop_store(self.shop)
         self.store = TableStore({**store.tables, "spans": shop_spans(self.shop.window)})
         self._worlds: dict[Window, World] = {}
+        self._patrols: dict[Window, PatrolReport] = {}
 
     def now_ns(self) -> int:
         return self.shop.window.end_ns
+
+    def slot_ns(self, duration_ns: int) -> int:  # noqa: ARG002
+        return 10_000_000_000
 
     def status(self) -> StoreStatus:
         return self.store.status()
@@ -63,7 +67,9 @@ class ShopServices:
         return tuple(impact_scores(self.world(window), self.graph(window)))
 
     def patrol(self, window: Window) -> PatrolReport:
-        return patrol(self.world(window), self.graph(window), self.impact(window))
+        if window not in self._patrols:
+            self._patrols[window] = patrol(self.world(window), self.graph(window), self.impact(window))
+        return self._patrols[window]
 
     def diagnosis(self, window: Window) -> Diagnosis:
         return diagnose(self.world(window))
