@@ -98,11 +98,15 @@ def series_frame(series: pa.Table) -> pd.DataFrame:
 
 
 def resample(points: Points, rows: int, timeline: Timeline) -> np.ndarray:
-    """(rows, t) float32: the mean of the values in each slot, carried on for 1.5 intervals, at most 90 s."""
-    slots = len(timeline)
-    slot = np.searchsorted(timeline.times_ns, points.time_ns, side="right") - 1
+    """(rows, t) float32: the mean of the values in each slot, carried on for 1.5 intervals, at most 90 s.
+
+    Points up to 90 s before a slot count as carried into it, also from before the timeline.
+    """
+    times, kept = _with_lead(timeline)
+    slots = len(times)
+    slot = np.searchsorted(times, points.time_ns, side="right") - 1
     inside = slot >= 0
-    inside &= points.time_ns < timeline.times_ns[np.maximum(slot, 0)] + timeline.step_ns
+    inside &= points.time_ns < times[np.maximum(slot, 0)] + timeline.step_ns
     group = points.series[inside] * slots + slot[inside]
     value = points.value[inside]
     finite = np.isfinite(value)
@@ -110,13 +114,27 @@ def resample(points: Points, rows: int, timeline: Timeline) -> np.ndarray:
     total = np.bincount(group[finite], weights=value[finite], minlength=rows * slots)
     means = np.divide(total, count, out=np.full(len(total), np.nan), where=count > 0).astype(np.float32)
     seen = np.bincount(group, minlength=rows * slots).reshape(rows, slots) > 0
-    return _carried(means.reshape(rows, slots), seen, _carry_ns(points, rows), timeline)
+    return _carried(means.reshape(rows, slots), seen, _carry_ns(points, rows), times)[:, kept]
 
 
-def _carried(means: np.ndarray, seen: np.ndarray, carry_ns: np.ndarray, timeline: Timeline) -> np.ndarray:
-    place = np.where(seen, np.arange(len(timeline)), -1)
+def _with_lead(timeline: Timeline) -> tuple[np.ndarray, np.ndarray]:
+    """Slot starts with those before each unbroken run as far as values carry; (n,) bool: those of the timeline."""
+    step = timeline.step_ns
+    begins = np.flatnonzero(np.diff(timeline.times_ns, prepend=timeline.times_ns[0] - 2 * step) != step)
+    runs = np.split(timeline.times_ns, begins[1:])
+    parts, kept, free_from = [], [], timeline.times_ns[0] - CARRY_MAX_NS - step
+    for run in runs:
+        before = np.arange(run[0] - step, max(free_from, run[0] - CARRY_MAX_NS - step) - 1, -step)[::-1]
+        parts += [before, run]
+        kept += [np.zeros(len(before), dtype=bool), np.ones(len(run), dtype=bool)]
+        free_from = run[-1] + step
+    return np.concatenate(parts), np.concatenate(kept)
+
+
+def _carried(means: np.ndarray, seen: np.ndarray, carry_ns: np.ndarray, times: np.ndarray) -> np.ndarray:
+    place = np.where(seen, np.arange(len(times)), -1)
     last = np.maximum.accumulate(place, axis=1)
-    age = timeline.times_ns - timeline.times_ns[np.maximum(last, 0)]
+    age = times - times[np.maximum(last, 0)]
     known = (last >= 0) & (age <= carry_ns[:, None])
     return np.where(known, np.take_along_axis(means, np.maximum(last, 0), axis=1), np.float32(np.nan))
 

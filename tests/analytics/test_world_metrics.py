@@ -8,7 +8,7 @@ import pytest
 
 from analytics import world_metrics
 from analytics.world import MetricSeries, Timeline
-from analytics.world_metrics import metric_series
+from analytics.world_metrics import Points, metric_series, resample
 from causeway.records import HISTOGRAMS, SAMPLES, SERIES
 from causeway.window import SECOND_NS
 
@@ -70,6 +70,25 @@ def test_minutely_gauges_are_carried_on() -> None:
     assert found.values[0, :6].tolist() == [1.0] * 6
     assert found.values[0, 6:16].tolist() == [2.0] * 10
     assert np.isnan(found.values[0, 16:]).all()
+
+
+def test_values_from_before_the_timeline_are_carried_into_it() -> None:
+    """A minutely value from just before the first slot holds there; one from long before does not."""
+    found = build(
+        [series_row(1), series_row(2, name="n")],
+        [(1, -65, 1.0), (1, -5, 2.0), (1, 55, 3.0), (2, -100, 4.0), (2, 75, 5.0)],
+    )
+    assert found.values[0, :6].tolist() == [2.0] * 5 + [3.0]
+    assert np.isnan(found.values[1, :7]).all()
+
+
+def test_a_gap_between_baseline_and_window_is_not_bridged() -> None:
+    """Values of a baseline that lies apart are not carried into the window, but those just before it are."""
+    times = np.concatenate([TIMELINE.times_ns[:6], TIMELINE.times_ns[:6] + 3600 * SECOND_NS])
+    apart = Timeline(times, np.arange(12) >= 6, STEP)
+    points = Points(np.zeros(5, dtype=int), START + np.array([-30, 30, 90, 3580, 3630]) * SECOND_NS, np.arange(5.0))
+    values = resample(points, 1, apart)[0]
+    assert values.tolist() == [0.0] * 3 + [1.0] * 3 + [3.0] * 3 + [4.0] * 3
 
 
 def test_an_end_mark_stops_the_carrying() -> None:
