@@ -17,9 +17,13 @@ from causeway.window import SECOND_NS
 
 @dataclass(frozen=True, slots=True)
 class SilentServicesOptions(Options):
-    """Thresholds are seconds of silence. gaps: so many of its usual gaps it may be silent in any case."""
+    """Thresholds are seconds of silence.
+
+    gaps, longest: a silence up to so many of its usual gaps, or of its longest one, is nothing unusual.
+    """
 
     gaps: float = 10.0
+    longest: float = 1.5
     slots_min: int = 6
 
 
@@ -44,7 +48,9 @@ def silent_services(world: World, _graph: CallGraph, options: SilentServicesOpti
             continue
         silent_s = float(anybody[-1] - slots[-1]) * step_s
         usual_s = float(slots[-1] - slots[0]) / max(1, len(slots) - 1) * step_s
-        verdict = options.verdict(silent_s) if silent_s > options.gaps * usual_s else Verdict.OK
+        longest_s = float(np.diff(slots).max()) * step_s
+        unusual = silent_s > options.gaps * usual_s and silent_s > options.longest * longest_s
+        verdict = options.verdict(silent_s) if unusual else Verdict.OK
         yield silent_services.finding(
             service,
             verdict,

@@ -39,20 +39,18 @@ def traffic_drop(world: World, _graph: CallGraph, options: TrafficDropOptions) -
     The emptiest stretch of the window against the usual rate.
     """
     inside = world.timeline.in_window
-    slots = slots_of(world.timeline, options.lasting_s)
-    stretch_s = slots * world.timeline.step_ns / SECOND_NS
     series = world.services
     calls_before = window_sum(series.calls, ~inside)
     before_slots = _slots_with_data(world, ~inside)
     for service, row in by_service(series):
-        expected = calls_before[row] / before_slots * slots if before_slots else 0.0
+        rate = calls_before[row] / before_slots if before_slots else 0.0  # per slot
+        slots = _stretch(rate, int(inside.sum()), slots_of(world.timeline, options.lasting_s), options.calls_min)
+        stretch_s = slots * world.timeline.step_ns / SECOND_NS
+        expected = rate * slots
         least, least_before = (_least(series.calls[row, part], slots) for part in (inside, ~inside))
         if expected < options.calls_min or least is None:
-            yield traffic_drop.unknown(
-                service,
-                "too_few",
-                {"expected": expected, "calls_min": options.calls_min, "lasting": stretch_s},
-            )
+            values = {"expected": expected, "calls_min": options.calls_min, "lasting": stretch_s}
+            yield traffic_drop.unknown(service, "too_few", values)
             continue
         lost = max(0.0, 1.0 - least / expected)
         by_chance = expected - least <= _DEVIATIONS * math.sqrt(expected)
@@ -73,6 +71,12 @@ def traffic_drop(world: World, _graph: CallGraph, options: TrafficDropOptions) -
                 low=expected / stretch_s * (1 - options.warn_above),
             ),
         )
+
+
+def _stretch(rate: float, window_slots: int, slots: int, calls_min: int) -> int:
+    """How many slots to look at together: longer where a service is quiet, at most the whole window."""
+    wanted = math.ceil(calls_min / rate) if rate > 0 else slots
+    return min(window_slots, max(slots, wanted))
 
 
 def _slots_with_data(world: World, mask: np.ndarray) -> int:
