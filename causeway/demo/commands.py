@@ -8,6 +8,7 @@ from typing import Annotated
 import typer
 
 from causeway import supervisor_commands
+from causeway.errors import ConfigError
 
 
 def register(app: typer.Typer) -> None:
@@ -35,6 +36,7 @@ def demo(
     lang: Annotated[str, typer.Option(help="Language: en, zh-CN.")] = "en",
 ) -> None:
     """Run Causeway with a small live shop to look at, and break it on request."""
+    _need_sdk()
     from causeway.demo import faults
     from causeway.demo.run import DemoOptions, run
     from causeway.terminal import Terminal
@@ -54,6 +56,15 @@ def demo(
         seed=seed,
     )
     run(options, Terminal(language=lang))
+
+
+def _need_sdk() -> None:
+    """Raises ConfigError when the packages of the shop's services are not installed."""
+    try:
+        import opentelemetry.exporter.otlp.proto.http
+        import opentelemetry.sdk  # noqa: F401
+    except ImportError as error:
+        raise ConfigError(f"the demo needs more packages: pip install 'causeway[demo]' ({error})") from error
 
 
 def _fault_list(lang: str) -> str:
