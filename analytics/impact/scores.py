@@ -7,11 +7,11 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-import networkx as nx
 import numpy as np
 
 from analytics.callgraph.graph import CallGraph
 from analytics.impact.flow import Flow, entry_shares, flow_of, pagerank
+from analytics.impact.shape import Shape, cut_off, shape_of
 from analytics.world import World
 from causeway import wire
 from causeway.findings import Message, MessageValue
@@ -25,7 +25,6 @@ WEIGHTS: Mapping[str, float] = {
     "pagerank": 0.15,
     "betweenness": 0.10,
 }
-_USERS = ""  # a node before the entries; no service has an empty name
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,7 +70,7 @@ class ServiceImpact:
 
 
 def impact_scores(world: World, graph: CallGraph) -> tuple[ServiceImpact, ...]:
-    """Every node of the graph, most important first; ties by name. A pure function; O(nodes x edges).
+    """Every node of the graph, most important first; ties by name. A pure function; see `shape_of` for its cost.
 
     Cycles are no trouble: nobody depends on itself. `graph` is the call graph of `world`.
     """
@@ -82,19 +81,18 @@ def impact_scores(world: World, graph: CallGraph) -> tuple[ServiceImpact, ...]:
 def scores_of(graph: CallGraph) -> tuple[ServiceImpact, ...]:
     """As `impact_scores`, for who has only the graph."""
     flow = flow_of(graph)
-    shape = _shape(flow)
+    shape = shape_of(flow)
     shares = entry_shares(flow)
     rank = pagerank(flow)
-    between = np.array([shape.between[name] for name in flow.names])
     types = dict(zip(graph.nodes["id"], graph.nodes["type"], strict=True))
     values: dict[str, np.ndarray | None] = {
         "entry_share": shares,
-        "cut_off": None if shares is None else _cut_off(flow),
+        "cut_off": None if shares is None else cut_off(flow),
         "dependents": _dependents(flow, shape),
         "pagerank": _of_largest(rank),
-        "betweenness": _of_largest(between),
+        "betweenness": _of_largest(shape.betweenness),
     }
-    impacts = [_impact(i, name, types[name], values, shape, rank) for i, name in enumerate(flow.names)]
+    impacts = [_impact(i, flow, types[name], values, shape, rank) for i, name in enumerate(flow.names)]
     return tuple(sorted(impacts, key=lambda impact: (-impact.impact, impact.service)))
 
 
@@ -109,52 +107,11 @@ def impacts_json(graph: CallGraph, impacts: Sequence[ServiceImpact], *, language
     }
 
 
-@dataclass(frozen=True, slots=True)
-class _Shape:
-    """What the edges alone tell, by node name."""
-
-    graph: nx.DiGraph
-    callers: Mapping[str, int]
-    called: Mapping[str, int]
-    between: Mapping[str, float]
-    articulation: frozenset[str]
-
-
-def _shape(flow: Flow) -> _Shape:
-    graph: nx.DiGraph[str] = nx.DiGraph()
-    graph.add_nodes_from(flow.names)
-    pairs = zip(flow.caller.tolist(), flow.callee.tolist(), strict=True)
-    graph.add_edges_from((flow.names[caller], flow.names[callee]) for caller, callee in pairs)
-    return _Shape(
-        graph=graph,
-        callers={name: len(nx.ancestors(graph, name)) for name in graph},
-        called={name: len(nx.descendants(graph, name)) for name in graph},
-        between=nx.betweenness_centrality(graph),
-        articulation=frozenset(nx.articulation_points(graph.to_undirected(as_view=True))),
-    )
-
-
-def _dependents(flow: Flow, shape: _Shape) -> np.ndarray:
-    """(n,) share of others that call a node in any number of steps. Users are one of them, at the entries."""
-    reached = {flow.names[i] for i in np.flatnonzero(flow.entry)}
-    for name in tuple(reached):
-        reached |= nx.descendants(shape.graph, name)
-    counts = [shape.callers[name] + (name in reached) for name in flow.names]
-    return np.array(counts, dtype=np.float64) / max(len(flow.names), 1)
-
-
-def _cut_off(flow: Flow) -> np.ndarray:
-    """(n,) share of the other nodes that entry requests reach only through a node (dominators from the
-    users)."""
-    graph: nx.DiGraph[str] = nx.DiGraph()
-    graph.add_edges_from((_USERS, flow.names[i]) for i in np.flatnonzero(flow.entry).tolist())
-    pairs = zip(flow.caller.tolist(), flow.callee.tolist(), strict=True)
-    graph.add_edges_from((flow.names[caller], flow.names[callee]) for caller, callee in pairs)
-    above = {node: up for node, up in nx.immediate_dominators(graph, _USERS).items() if node != up}
-    tree: nx.DiGraph[str] = nx.DiGraph()
-    tree.add_edges_from((up, node) for node, up in above.items() if up is not None)
-    below = {name: len(nx.descendants(tree, name)) if name in tree else 0 for name in flow.names}
-    return np.array([below[name] for name in flow.names], dtype=np.float64) / max(len(flow.names) - 1, 1)
+def _dependents(flow: Flow, shape: Shape) -> np.ndarray:
+    """(n,) share of others that call a node in any number of steps. Users are one of them, of all they reach."""
+    entered = flow.entry > 0
+    by_users = entered | shape.reach[entered].any(axis=0)
+    return (shape.reach.sum(axis=0) + by_users) / max(len(flow.names), 1)
 
 
 def _of_largest(values: np.ndarray) -> np.ndarray:
@@ -163,30 +120,29 @@ def _of_largest(values: np.ndarray) -> np.ndarray:
 
 def _impact(
     i: int,
-    name: str,
+    flow: Flow,
     node_type: str,
     values: Mapping[str, np.ndarray | None],
-    shape: _Shape,
+    shape: Shape,
     rank: np.ndarray,
 ) -> ServiceImpact:
-    parts = _parts({part: None if each is None else float(each[i]) for part, each in values.items()})
-    share, cut = values["entry_share"], values["cut_off"]
-    entry_share = None if share is None else float(share[i])
+    known = {part: None if each is None else float(each[i]) for part, each in values.items()}
+    parts = _parts(known)
     impact = round(sum(part.contribution for part in parts), 6)
-    fan_in = Fan(shape.graph.in_degree(name), shape.callers[name])
+    fan_in = Fan(int(shape.adjacent[:, i].sum()), int(shape.reach[:, i].sum()))
     return ServiceImpact(
-        service=name,
+        service=flow.names[i],
         type=node_type,
         impact=impact,
         fan_in=fan_in,
-        fan_out=Fan(shape.graph.out_degree(name), shape.called[name]),
-        entry_share=entry_share,
-        betweenness=float(shape.between[name]),
+        fan_out=Fan(int(shape.adjacent[i].sum()), int(shape.reach[i].sum())),
+        entry_share=known["entry_share"],
+        betweenness=float(shape.betweenness[i]),
         pagerank=float(rank[i]),
-        articulation=name in shape.articulation,
-        cut_off=None if cut is None else float(cut[i]),
+        articulation=bool(shape.articulation[i]),
+        cut_off=known["cut_off"],
         parts=parts,
-        summary=_summary(name, impact, fan_in, entry_share, None if cut is None else float(cut[i])),
+        summary=_summary(flow.names[i], impact, fan_in, known["entry_share"], known["cut_off"]),
     )
 
 
