@@ -14,7 +14,7 @@ import sys
 import threading
 import time
 from collections import deque
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
 from pathlib import Path
@@ -146,16 +146,17 @@ class Supervisor:
                 running.ready = running.was_ready = True
                 self._tell(Happening(running.child.name, What.READY, running.process.pid))
 
-    def all_ready(self) -> bool:
-        """Whether every child that is not held back can be used."""
-        return all(running.ready for running in self._running.values() if not running.held)
+    def all_ready(self, names: Collection[str] | None = None) -> bool:
+        """Whether every child (or those named) that is not held back can be used."""
+        chosen = [each for name, each in self._running.items() if names is None or name in names]
+        return all(running.ready for running in chosen if not running.held)
 
-    def wait_ready(self, *, within_s: float, stopping: threading.Event) -> bool:
-        """Step until all are ready; False when the time is over or `stopping` was set."""
+    def wait_ready(self, *, within_s: float, stopping: threading.Event, names: Collection[str] | None = None) -> bool:
+        """Step until all (or those named) are ready; False when time is over or `stopping` was set."""
         deadline = time.monotonic() + within_s
         while not stopping.is_set() and time.monotonic() < deadline:
             self.step()
-            if self.all_ready():
+            if self.all_ready(names):
                 return True
             stopping.wait(0.05)
         return False

@@ -101,7 +101,7 @@ def _roll_out(stage: Stage, service: str, *, version: str, previous: str, troubl
     for number in range(1, plan.service(service).instances + 1):
         child = cast.new_version(stage.shop, service, number, version=version, previous=previous, trouble=trouble)
         stage.supervisor.add([child])
-        stage.supervisor.wait_ready(within_s=_ROLL_OUT_WITHIN_S, stopping=stage.stopping)
+        stage.supervisor.wait_ready(within_s=_ROLL_OUT_WITHIN_S, stopping=stage.stopping, names=(child.name,))
         usual = cast.child_name(service, number)
         replaced = usual if trouble else f"{usual}@{previous}"
         stage.supervisor.retire(replaced)

@@ -19,7 +19,7 @@ from causeway.demo.shop import plan
 from causeway.demo.shop.settings import ShopSettings
 from causeway.findings import Message
 from causeway.otlp.send import Export, Sender, SendOptions, Tally
-from causeway.supervisor import Supervisor
+from causeway.supervisor import ChildFailed, Supervisor
 from causeway.supervisor_commands import READY_WITHIN_S, platform, stop_signals
 from causeway.terminal import Terminal
 from causeway.up import PlatformOptions
@@ -97,8 +97,12 @@ class _Demo:
         values = {"services": str(len(plan.SERVICES)), "processes": str(len(children))}
         self._terminal.say(Message("demo.shop_opening", values), tone="head")
         self._supervisor.add(children)
-        if not self._supervisor.wait_ready(within_s=READY_WITHIN_S, stopping=self._stopping):
-            return False
+        names = [child.name for child in children]
+        if not self._supervisor.wait_ready(within_s=READY_WITHIN_S, stopping=self._stopping, names=names):
+            if self._stopping.is_set():
+                return False
+            missing = [name for name in names if not self._supervisor.all_ready((name,))]
+            raise ChildFailed(f"not ready after {READY_WITHIN_S:g} s: {', '.join(missing)}; see {self._folder}")
         self._diary.live_since_ns = time.time_ns()
         self._supervisor.add([cast.load_child(self._shop, per_s=self._options.per_s)])
         self._terminal.say(Message("demo.shop_open", {"rate": self._options.per_s}), tone="good")
