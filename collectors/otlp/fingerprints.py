@@ -7,26 +7,30 @@
 from __future__ import annotations
 
 import numpy as np
+import pyarrow as pa
 from numba import njit
 
 from collectors.otlp.gather import hash_bytes, mix64, values
 from collectors.otlp.layouts import VALUE_ARRAY, VALUE_MAP
 
 
-def attribute_sums(buffer: np.ndarray, rows: np.ndarray, parents: int) -> np.ndarray:
-    """(parents,) an order-independent fingerprint of each parent's KeyValue rows."""
-    return _attribute_sums(buffer, settled(buffer, rows, _VALUE, _VALUE_TYPE), parents)
+def attribute_sums(buffer: np.ndarray, rows: np.ndarray, parents: int, known: pa.Array | None = None) -> np.ndarray:
+    """(parents,) an order-independent fingerprint of each parent's KeyValue rows; `known` as `settled`."""
+    return _attribute_sums(buffer, settled(buffer, rows, _VALUE, _VALUE_TYPE, known), parents)
 
 
-def settled(buffer: np.ndarray, rows: np.ndarray, column: int, type_column: int) -> np.ndarray:
+def settled(
+    buffer: np.ndarray, rows: np.ndarray, column: int, type_column: int, known: pa.Array | None = None
+) -> np.ndarray:
     """The rows with their arrays and maps replaced by a fingerprint of their text.
 
-    The same value may be encoded in several ways, so its bytes say nothing.
+    The same value may be encoded in several ways, so its bytes say nothing. known: the texts of all rows, if they
+    have been made already.
     """
     nested = np.flatnonzero((rows[:, type_column] == VALUE_ARRAY) | (rows[:, type_column] == VALUE_MAP))
     if not len(nested):
         return rows
-    found = values(buffer, rows[nested], column, type_column)
+    found = values(buffer, rows[nested], column, type_column) if known is None else known.take(pa.array(nested))
     offsets = np.frombuffer(found.buffers()[1], dtype=np.int32)[: len(found) + 1].astype(np.int64)
     spare = np.frombuffer(bytes(found.buffers()[2] or b"") + bytes(8), dtype=np.uint8)
     pieces = np.stack([offsets[:-1], offsets[1:] - offsets[:-1]], axis=1)
@@ -67,9 +71,11 @@ def _value_hashes(buffer, rows, column, type_column):
     return hashes
 
 
-def value_hashes(buffer: np.ndarray, rows: np.ndarray, column: int, type_column: int) -> np.ndarray:
-    """(rows,) a fingerprint of the AnyValue in each row."""
-    return _value_hashes(buffer, settled(buffer, rows, column, type_column), column, type_column)
+def value_hashes(
+    buffer: np.ndarray, rows: np.ndarray, column: int, type_column: int, known: pa.Array | None = None
+) -> np.ndarray:
+    """(rows,) a fingerprint of the AnyValue in each row; `known` as `settled`."""
+    return _value_hashes(buffer, settled(buffer, rows, column, type_column, known), column, type_column)
 
 
 @njit(nogil=True, cache=True)

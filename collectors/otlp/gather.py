@@ -70,7 +70,7 @@ def as_strings(offsets: np.ndarray, data: np.ndarray, *, ascii_only: bool) -> pa
 def texts(buffer: np.ndarray, rows: np.ndarray, column: int) -> pa.Array:
     """The referenced texts as a string array; an absent text is empty."""
     offsets, data, ascii_only = gather_raw(buffer, rows, column)
-    return as_strings(offsets, data, ascii_only=ascii_only)
+    return as_strings(offsets, data, ascii_only=bool(ascii_only))
 
 
 def binaries(buffer: np.ndarray, rows: np.ndarray, column: int, *, valid: np.ndarray | None = None) -> pa.Array:
@@ -253,7 +253,7 @@ def values(buffer: np.ndarray, rows: np.ndarray, column: int, type_column: int) 
         other = np.frombuffer(found.buffers()[2] or b"", dtype=np.uint8)
         other_offsets = np.frombuffer(found.buffers()[1], dtype=np.int32)[: len(found) + 1].astype(np.int64)
     offsets, data, ascii_only = gather_values(buffer, rows, column, type_column, other, other_offsets)
-    return as_strings(offsets, data, ascii_only=ascii_only)
+    return as_strings(offsets, data, ascii_only=bool(ascii_only))
 
 
 def _rare_texts(buffer: np.ndarray, rows: np.ndarray, column: int, type_column: int) -> pa.Array:

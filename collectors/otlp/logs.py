@@ -175,7 +175,10 @@ def _split(walked: Walked, envelope: Envelope, kept: _Kept, kinds: np.ndarray) -
         "attributes": attribute_map(walked, LOGS, "attributes", kept.attributes, count),
     }
     bodies = values(walked.buffer, kept.rows, _LOG["value"], _LOG["value_type"])
-    logs = table_of("logs", {**shared, **_log_columns(walked, envelope, kept), "body": bodies}, count)
+    ordinals = pa.array(_ordinals(walked, envelope, kept, bodies, shared["attributes"].items))
+    logs = table_of(
+        "logs", {**shared, **_log_columns(walked, envelope, kept), "body": bodies, "ordinal": ordinals}, count
+    )
     is_event = kinds >= 0
     if not is_event.any():
         return {"logs": logs, "events": table_of("events", {}, 0)}
@@ -195,7 +198,6 @@ def _log_columns(walked: Walked, envelope: Envelope, kept: _Kept) -> dict[str, p
         "span_id": _ids(buffer, rows, _LOG["span_id"], 8),
         "resource_id": pa.array(envelope.resource_ids[kept.resource_rows]),
         "scope": envelope.scope_words(rows),
-        "ordinal": pa.array(_ordinals(walked, envelope, kept)),
     }
 
 
@@ -217,7 +219,9 @@ def _severity_numbers(walked: Walked, rows: np.ndarray) -> np.ndarray:
     return numbers
 
 
-def _ordinals(walked: Walked, envelope: Envelope, kept: _Kept) -> np.ndarray:
+def _ordinals(
+    walked: Walked, envelope: Envelope, kept: _Kept, bodies: pa.Array, attribute_texts: pa.Array
+) -> np.ndarray:
     """0, 1, 2, ... among the records of a request that say exactly the same."""
     buffer, rows = walked.buffer, kept.rows
     parts = [
@@ -228,8 +232,8 @@ def _ordinals(walked: Walked, envelope: Envelope, kept: _Kept) -> np.ndarray:
         kept.observed_ns,
         rows[:, _LOG["severity"]],
         rows[:, _LOG["value_type"]],
-        value_hashes(buffer, rows, _LOG["value"], _LOG["value_type"]),
-        attribute_sums(buffer, kept.attributes, len(rows)),
+        value_hashes(buffer, rows, _LOG["value"], _LOG["value_type"], bodies),
+        attribute_sums(buffer, kept.attributes, len(rows), attribute_texts),
         *(text_hashes(buffer, rows, _LOG[name]) for name in ("trace_id", "span_id", "event_name")),
     ]
     return repeat_numbers(combine(np.stack(parts)))
