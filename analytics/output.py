@@ -11,6 +11,7 @@ from typing import Any, TextIO
 
 from rich import box
 from rich.console import Console
+from rich.measure import Measurement
 from rich.table import Table
 from rich.text import Text
 
@@ -29,10 +30,11 @@ VERDICT_STYLES = {
 
 @dataclass(frozen=True, slots=True)
 class Column:
-    """A table column: its heading, and whether its cells are numbers (to the right)."""
+    """A table column: its heading, whether its cells are numbers (to the right), and whether it may be left out."""
 
     title: Message
     number: bool = False
+    spare: bool = False
 
 
 Cell = str | Text
@@ -76,14 +78,23 @@ class Page:
         self.line(message, style="bold")
 
     def table(self, columns: Sequence[Column], rows: Iterable[Sequence[Cell]]) -> None:
-        """Rows under their headings."""
+        """Rows under their headings. Where the terminal is too narrow for all columns, the spare ones are left out."""
+        cells = [[cell if isinstance(cell, Text) else Text(cell) for cell in row] for row in rows]
+        table = self._table(columns, cells)
+        wanted = Measurement.get(self._console, self._console.options.update(max_width=PIPE_WIDTH), table)
+        if wanted.maximum > self._console.width:
+            kept = [i for i, column in enumerate(columns) if not column.spare]
+            table = self._table([columns[i] for i in kept], [[row[i] for i in kept] for row in cells])
+        self._console.print(table)
+
+    def _table(self, columns: Sequence[Column], rows: Sequence[Sequence[Text]]) -> Table:
         table = Table(box=box.SIMPLE_HEAD, pad_edge=False, show_edge=False, header_style="bold")
         for column in columns:
             justify: Any = "right" if column.number else "left"
-            table.add_column(Text(self.words(column.title)), justify=justify, overflow="fold")
+            table.add_column(Text(self.words(column.title)), justify=justify, overflow="fold", no_wrap=column.number)
         for row in rows:
-            table.add_row(*(cell if isinstance(cell, Text) else Text(cell) for cell in row))
-        self._console.print(table)
+            table.add_row(*row)
+        return table
 
     def verdict(self, verdict: Verdict) -> Text:
         """The verdict's word in its colour."""

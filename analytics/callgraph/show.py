@@ -14,6 +14,8 @@ from causeway.findings import Message
 from causeway.messages import MISSING, quantity
 from causeway.window import iso
 
+# What a narrow terminal does without.
+_SPARE = ("protocol", "calls", "p95", "gap", "new")
 _SHAPES = {"service": "box", "database": "cylinder", "queue": "cds", "external": "octagon", "entry": "circle"}
 
 
@@ -79,7 +81,7 @@ def document(graph: CallGraph, kind: str) -> str:
 def _show_nodes(graph: CallGraph, page: Page) -> None:
     page.heading(_message("nodes", count=len(graph.nodes)))
     names = ("node", "type", "entry", "calls", "rate", "errors", "p50", "p95", "p99")
-    columns = [Column(_message(f"column_{name}"), number=i > 2) for i, name in enumerate(names)]
+    columns = [Column(_message(f"column_{name}"), number=i > 2, spare=name in _SPARE) for i, name in enumerate(names)]
     nodes = graph.nodes.sort_values(["calls", "id"], ascending=[False, True])
     rows = [
         (
@@ -99,8 +101,10 @@ def _show_nodes(graph: CallGraph, page: Page) -> None:
 def _show_edges(graph: CallGraph, page: Page) -> None:
     page.heading(_message("edges", count=len(graph.edges)))
     names = ("caller", "callee", "kind", "protocol", "calls", "rate", "errors", "p50", "p95", "p99", "gap", "new")
-    titles = [_message("new" if name == "new" else f"column_{name}") for name in names]
-    columns = [Column(title, number=3 < i < 11) for i, title in enumerate(titles)]
+    columns = [
+        Column(_message("new" if name == "new" else f"column_{name}"), number=3 < i < 11, spare=name in _SPARE)
+        for i, name in enumerate(names)
+    ]
     rows = [
         (
             edge["caller"],

@@ -9,6 +9,8 @@ from analytics.output import Column, Page
 from causeway.findings import Message
 from causeway.messages import quantity
 
+# What a narrow terminal does without.
+_SPARE = ("type", "fan_out", "betweenness", "pagerank", "articulation")
 _TEXT_COLUMNS = ("service", "type")
 _COLUMNS = (
     *_TEXT_COLUMNS,
@@ -30,7 +32,9 @@ def show_impacts(impacts: Sequence[ServiceImpact], page: Page) -> None:
         page.line(Message("impact.none"))
         return
     columns = [
-        Column(Message(f"impact.column_{name}"), number=name not in {*_TEXT_COLUMNS, "articulation"})
+        Column(
+            Message(f"impact.column_{name}"), number=name not in {*_TEXT_COLUMNS, "articulation"}, spare=name in _SPARE
+        )
         for name in _COLUMNS
     ]
     page.table(columns, [_row(impact, page) for impact in impacts])
