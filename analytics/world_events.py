@@ -37,7 +37,8 @@ def _deploys(keys: pd.MultiIndex, sent: np.ndarray, timeline: Timeline) -> pd.Da
     named = keys.to_frame(index=False)
     first, _ = _first_and_last(sent)
     rows = named.assign(first=first)[(first >= 0) & (named["version"] != "").to_numpy()]
-    versions = rows.groupby(["service", "version"], as_index=False)["first"].min().sort_values("first", kind="stable")
+    versions = rows.groupby(["service", "version"]).agg({"first": "min"}).reset_index()
+    versions = versions.sort_values("first", kind="stable")
     versions["previous"] = versions.groupby("service")["version"].shift()
     news = versions[versions["previous"].notna()]
     news = news[news["first"] > versions.groupby("service")["first"].transform("min").loc[news.index]]

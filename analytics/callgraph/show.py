@@ -31,7 +31,7 @@ def show_graph(graph: CallGraph, page: Page) -> None:
     _show_entries(graph, page)
     page.line("")
     if graph.cycles:
-        rings = "; ".join(" ↔ ".join(cycle) if len(cycle) > 1 else f"{cycle[0]} ↺" for cycle in graph.cycles)
+        rings = "; ".join(" ↔ ".join(cycle) + (" ↺" if len(cycle) == 1 else "") for cycle in graph.cycles)
         page.line(_message("cycles", rings=rings), style="yellow")
     page.line(_coverage_message(graph))
     if graph.coverage.silent:
