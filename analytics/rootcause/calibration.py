@@ -10,11 +10,11 @@ from analytics.rootcause.split import GUARD_SLOTS, Split
 
 P_SLOT = 0.1  # how much one more independent slot of history can lower a tail probability, at most
 _FLOOR_SLOTS_MAX = 14.0
-WINDOWS_MAX = 12  # pseudo windows per series
+WINDOWS_MAX = 10  # pseudo windows per series
 WINDOW_SLOTS = 2  # the shortest pseudo window
 HISTORY_MIN = 8  # slots of history below which there is nothing to slide over
 _ROWS_PRIOR = 6.0  # how many pseudo windows the family's inflation counts for in each series' own
-_NORMAL_MAD = 0.6745
+_NULL_QUANTILE = 0.75  # of |t| on pseudo windows: high enough for bursts, robust to faults in the history
 
 
 def calibrated_p(
@@ -48,16 +48,19 @@ def null_inflation(
     rows = np.atleast_2d(values)
     if len(history) < HISTORY_MIN:
         return np.ones(len(rows))
-    squares, count = np.zeros(len(rows)), np.zeros(len(rows))
+    ratios = []
     for pretended in _pseudo_windows(history, int(split.after.sum()), rows.shape[1]):
         shift = level_shifts(rows, pretended.before, pretended.after, weights=weights, scale_floor=scale_floor)
-        expected = shift.df / np.maximum(shift.df - 2.0, 1.0)
-        known = np.isfinite(shift.t)
-        squares += np.where(known, np.minimum(shift.t**2 / expected, 100.0), 0.0)
-        count += known
-    family = float(np.median(squares[count > 0] / count[count > 0])) if (count > 0).any() else 1.0
-    own = (squares + _ROWS_PRIOR * max(family, 1.0)) / (count + _ROWS_PRIOR)
-    return np.sqrt(np.maximum(own, 1.0))
+        ratios.append(np.abs(shift.t) / stats.t.ppf(0.5 + _NULL_QUANTILE / 2.0, shift.df))
+    found = np.array(ratios)
+    count = np.isfinite(found).sum(axis=0)
+    own = np.ones(len(rows))
+    some = count > 0
+    if some.any():
+        own[some] = np.nanquantile(found[:, some], _NULL_QUANTILE, axis=0)
+    family = float(np.median(own[some])) if some.any() else 1.0
+    shrunk = (count * own**2 + _ROWS_PRIOR * max(family, 1.0) ** 2) / (count + _ROWS_PRIOR)
+    return np.sqrt(np.maximum(shrunk, 1.0))
 
 
 def _pseudo_windows(history: np.ndarray, slots_after: int, slots: int) -> list[Split]:

@@ -19,7 +19,7 @@ from causeway.findings import Diagnosis, DiagnosisVerdict, Evidence, Hypothesis,
 
 HYPOTHESES_MAX = 5
 CHANGE_BONUS = 0.3  # a change shortly before the onset makes its service this much likelier
-OUT_OF_REACH = 0.6  # a node that no affected entry depends on, as far as the traces know
+OUT_OF_REACH = 0.4  # a node that no affected entry depends on, as far as the traces know
 P_CAUSE = 0.01  # of the best hypothesis, corrected for all that was looked at
 P_CAUSE_UNSEEN = 1e-5  # where users notice nothing
 SCORE_MIN = 1.5

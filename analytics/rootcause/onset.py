@@ -15,7 +15,7 @@ AFTER_MIN = 2  # slots that a change must have lasted
 BEFORE_MIN = 2
 _CLIP_MAD = 8.0  # latencies further from the median than this many MADs are pulled in
 _CLIP_LOG_MIN = 0.7  # but never within a factor of two
-SHIFTS = (-2, -1, 0, 1, 2)  # onsets around the best that are scored too
+SHIFTS = (-1, 0, 1)  # onsets around the best that are scored too
 
 
 @dataclass(frozen=True, slots=True)
