@@ -8,6 +8,7 @@ trace and tried again, each time later, while the others go on. A wrong setting 
 from __future__ import annotations
 
 import signal
+import sys
 import threading
 import time
 import traceback
@@ -44,14 +45,17 @@ class _Slot:
     """One job and when it is due next."""
 
     name: str
-    job: Job | None = None
+    job: Job
     due_ns: int = 0
     crashes: int = 0
     memory: dict[str, Any] = field(default_factory=dict)
 
 
 class Runner:
-    """Runs jobs over one data folder. `step` is one round; nothing here sleeps except `run`."""
+    """Runs jobs over one data folder. `step` is one round; nothing here sleeps except `run`.
+
+    Made with a wrong setting it raises ConfigError: a job's module may have a function `check(config)` beside the job.
+    """
 
     def __init__(
         self,
@@ -66,8 +70,10 @@ class Runner:
         self._config = config
         self._clock_ns = clock_ns
         self._open_reader = open_reader
-        named = dict(jobs) if jobs is not None else dict.fromkeys(registry.names("jobs"))
-        self._slots = [_Slot(name, job) for name, job in named.items()]
+        named: dict[str, Job | None] = dict(jobs) if jobs is not None else dict.fromkeys(registry.names("jobs"))
+        self._slots = [_Slot(name, job or registry.load("jobs", name)) for name, job in named.items()]
+        for slot in self._slots:
+            _check(slot.job, config)
         self._reader: Reader | None = None
         self._state: State | None = None
         self._failures = 0
@@ -103,8 +109,6 @@ class Runner:
 
     def _run(self, slot: _Slot, now_ns: int) -> None:
         context = self._context(slot, now_ns)
-        if slot.job is None:
-            slot.job = registry.load("jobs", slot.name)
         try:
             wanted_s = slot.job(context)
             slot.crashes = 0
@@ -149,17 +153,27 @@ class Runner:
         return min(max(wait_s, WAIT_MIN_S), WAIT_MAX_S)
 
 
+def _check(job: Job, config: Mapping[str, Any]) -> None:
+    """Let the job's module look at the settings before anything runs. Raises ConfigError."""
+    check = getattr(sys.modules.get(getattr(job, "__module__", "")), "check", None)
+    if check is not None:
+        check(config)
+
+
 def register(app: typer.Typer) -> None:
     """Add `causeway analyze`."""
 
     @app.command()
     def analyze(
-        data: Annotated[Path, typer.Option(help="Data folder of the embedded store.")] = Path("causeway-data"),
-        config: Annotated[Path | None, typer.Option(help="Configuration file (TOML).")] = None,
+        data: Annotated[Path | None, typer.Option(help="Folder of the embedded store [causeway-data].")] = None,
+        config: Annotated[Path | None, typer.Option(help="Settings (TOML); `data` there names the folder.")] = None,
         once: Annotated[bool, typer.Option("--once", help="Run every job once and end.")] = False,
     ) -> None:
         """Watch for incidents, run scheduled patrols, forward alerts: until Ctrl-C."""
-        runner = Runner(data, load_toml(config) if config else {})
+        from analytics.reading import Asked, data_folder
+
+        folder = data_folder(Asked(data, config, None, None, None, "en"))
+        runner = Runner(folder, load_toml(config) if config else {})
         if once:
             runner.step()
             runner.close()

@@ -11,7 +11,9 @@ the one before it began, and so does its first onset; it is resolved when two mi
 from __future__ import annotations
 
 import dataclasses
+from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Any
 
 from analytics.callgraph.graph import call_graph
 from analytics.impact.scores import impact_scores
@@ -66,6 +68,11 @@ class _Memory:
     suspicious: int = 0
     diagnosed_ns: int = 0
     unseen: str | None = None
+
+
+def check(config: Mapping[str, Any]) -> None:
+    """Raises ConfigError for a wrong table `[watch]`."""
+    parse(WatchOptions, config.get("watch", {}), where="watch")
 
 
 def job(context: JobContext) -> float:

@@ -1,4 +1,7 @@
-"""What `causeway analyze` does in turn: jobs, found by the entry points `causeway.jobs`."""
+"""What `causeway analyze` does in turn: jobs, found by the entry points `causeway.jobs`.
+
+A module with a job may also have `check(config) -> None`, called once at the start; it raises ConfigError.
+"""
 
 from __future__ import annotations
 

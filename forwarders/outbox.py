@@ -45,6 +45,12 @@ class _Memory:
     pruned_ns: int = 0
 
 
+def check(config: Mapping[str, Any]) -> None:
+    """Raises ConfigError for a wrong table `[forward]` or `[[forward.KIND]]`."""
+    for target in targets(config):
+        target.forwarder.close()
+
+
 def job(context: JobContext) -> float:
     """Put in what changed, deliver what is due; the seconds until the next look."""
     memory: _Memory | None = context.memory.get("forward")

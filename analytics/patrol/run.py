@@ -10,7 +10,7 @@ from typing import Any
 from analytics.callgraph.graph import CallGraph, call_graph
 from analytics.impact.scores import ServiceImpact, impact_scores
 from analytics.patrol import score as scoring
-from analytics.patrol.inspection import EVERYTHING, Inspection, inspections
+from analytics.patrol.inspection import EVERYTHING, Inspection, Options, inspections
 from analytics.world import World
 from analytics.world_build import build_world
 from causeway import logs
@@ -41,15 +41,19 @@ def patrol(
     `[patrol.NAME]`
     that is no inspection's.
     """
-    chosen = inspections()
-    tables = _tables(config or {}, chosen)
     by_service = {impact.service: float(impact.impact) for impact in impacts}
     found: list[Finding] = []
-    for one in chosen:
-        options = one.options(tables.get(one.name, {}))
-        if options.enabled:
-            found.extend(_weighed(finding, world, by_service) for finding in _findings(one, world, graph, options))
-    return report(world, found, chosen, now_ns=now_ns)
+    for one, options in chosen_options(config or {}):
+        found.extend(_weighed(finding, world, by_service) for finding in _findings(one, world, graph, options))
+    return report(world, found, now_ns=now_ns)
+
+
+def chosen_options(config: Mapping[str, Any]) -> tuple[tuple[Inspection, Options], ...]:
+    """The enabled inspections with their options from the table `[patrol]`, by name. Raises ConfigError."""
+    chosen = inspections()
+    tables = _tables(config, chosen)
+    paired = ((one, one.options(tables.get(one.name, {}))) for one in chosen)
+    return tuple((one, options) for one, options in paired if options.enabled)
 
 
 def patrol_window(
@@ -61,9 +65,7 @@ def patrol_window(
     return patrol(world, graph, impact_scores(world, graph), config, now_ns)
 
 
-def report(
-    world: World, findings: Sequence[Finding], chosen: Sequence[Inspection], *, now_ns: int | None = None
-) -> PatrolReport:
+def report(world: World, findings: Sequence[Finding], *, now_ns: int | None = None) -> PatrolReport:
     """The report of those findings: sorted, counted, scored."""
     ordered = sorted(findings, key=_order)
     counts = {verdict.value: 0 for verdict in Verdict}
@@ -71,7 +73,7 @@ def report(
         counts[finding.verdict.value] += 1
     return PatrolReport(
         window=world.window,
-        score=scoring.score(ordered, {one.name: one.weight for one in chosen}),
+        score=scoring.score(ordered, {one.name: one.weight for one in inspections()}),
         verdict=scoring.overall(counts),
         findings=tuple(ordered),
         generated_ns=world.window.end_ns if now_ns is None else now_ns,

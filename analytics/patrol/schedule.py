@@ -14,7 +14,7 @@ from typing import Any
 import orjson
 from cronsim import CronSim, CronSimError
 
-from analytics.patrol.run import patrol_window
+from analytics.patrol.run import chosen_options, patrol_window
 from causeway import registry
 from causeway.config import parse
 from causeway.errors import ConfigError
@@ -86,6 +86,18 @@ def schedules(config: Mapping[str, Any]) -> tuple[Schedule, ...]:
     if twice:
         raise ConfigError(f"patrol.schedule: two schedules are called {twice[0]!r}")
     return found
+
+
+def check(config: Mapping[str, Any]) -> None:
+    """Raises ConfigError for a wrong table `[patrol]` or `[patrol.NAME]`, or a format that is not installed."""
+    table = config.get("patrol", {})
+    if not isinstance(table, Mapping):
+        raise ConfigError(f"patrol: expected a table, got {table!r}")
+    chosen_options(table)
+    for schedule in schedules(table):
+        for name in schedule.formats:
+            if name != "json":
+                registry.load("report_formats", name)
 
 
 def job(context: JobContext) -> float:
