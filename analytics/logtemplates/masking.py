@@ -42,7 +42,8 @@ _CONSTANTS = (  # values that are themselves the message: nothing, yes, no
     np.frombuffer(b"false", np.uint8),
 )
 _CALENDAR = np.frombuffer(b"montuewedthufrisatsunjanfebmaraprmayjunjulaugsepoctnovdec", np.uint8)
-_COMMA, _COLON, _EQUALS, _QUOTE, _APOSTROPHE, _SLASH, _SEMICOLON, _MINUS = 44, 58, 61, 34, 39, 47, 59, 45
+_COMMA, _COLON, _EQUALS, _QUOTE, _APOSTROPHE, _SLASH, _SEMICOLON = 44, 58, 61, 34, 39, 47, 59
+_MINUS, _PLUS = 45, 43
 _BLANK = 32
 _SQUARE = 91
 _FNV_OFFSET, _FNV_PRIME = np.uint64(0xCBF29CE484222325), np.uint64(0x100000001B3)
@@ -244,6 +245,10 @@ def _token(line: np.ndarray, i: int, end: int, length: int, shape: np.ndarray, s
     last = end
     while last > i and _CLASS[line[last - 1]] == _JOIN and line[last - 1] != _SLASH:
         last -= 1
+    begin = i
+    while i < last and _leads(line[i]):
+        i += 1
+    size = _copy(line, begin, i, shape, size)
     if last > i and (_is_path(line, i, last) or (_has_digit(line, i, last) and not _named(line, i, last))):
         size = _put_mask(shape, size)
     elif _has_digit(line, i, last):
@@ -253,6 +258,12 @@ def _token(line: np.ndarray, i: int, end: int, length: int, shape: np.ndarray, s
     else:
         size = _copy(line, i, last, shape, size)
     return _copy(line, last, end, shape, size)
+
+
+@njit(cache=True, nogil=True)
+def _leads(character: int) -> bool:
+    """Whether a joint before a token is a sign of the message and not a part of the number or path behind it."""
+    return _CLASS[character] == _JOIN and character not in (_SLASH, _MINUS, _PLUS, 46, 126, 36)
 
 
 @njit(cache=True, nogil=True)
@@ -320,6 +331,8 @@ def _put_pieces(line: np.ndarray, i: int, end: int, shape: np.ndarray, size: int
             size = _copy(line, at, stop, shape, size)
         elif _CLASS[line[at]] == _JOIN:
             stop = at + 1
+            if line[at] == _MINUS and at > i and _CLASS[line[at - 1]] == _JOIN and stop < end:
+                at = stop  # a minus behind another joint is the sign of a number
             size = _copy(line, at, stop, shape, size)
         else:
             stop = _piece_end(line, stop, end)
