@@ -6,6 +6,8 @@ import threading
 from collections.abc import Sequence
 from typing import Literal, Protocol
 
+import pyarrow as pa
+
 from causeway.errors import BadRequest
 from collectors.decoded import Decoded
 from collectors.otlp.json_request import protobuf_of_json
@@ -46,20 +48,23 @@ class Decoders:
         try:
             decoded = decoder.decode(messages)
         except BadRequest:
-            decoded = _without_bad_ones(decoder, messages, errors)
+            decoded = _one_by_one(decoder, messages, errors)
         if not errors:
             return decoded
         return Decoded(decoded.tables, tuple(errors.get(k, outcome) for k, outcome in enumerate(decoded.outcomes)))
 
 
-def _without_bad_ones(decoder: _Decoder, messages: Sequence[bytes], errors: dict[int, BadRequest]) -> Decoded:
-    """Decode the requests that can be read; those that cannot are added to `errors`."""
+def _one_by_one(decoder: _Decoder, messages: Sequence[bytes], errors: dict[int, BadRequest]) -> Decoded:
+    """Decode each request on its own; those that cannot be read count as empty and are added to `errors`."""
+    parts: list[Decoded] = []
     for k, message in enumerate(messages):
         try:
-            decoder.decode([message])
+            parts.append(decoder.decode([message]))
         except BadRequest as error:
             errors[k] = error
-    return decoder.decode([b"" if k in errors else message for k, message in enumerate(messages)])
+            parts.append(decoder.decode([b""]))
+    tables = {name: pa.concat_tables([part.tables[name] for part in parts]) for name in parts[0].tables}
+    return Decoded(tables, tuple(part.outcomes[0] for part in parts))
 
 
 _PER_THREAD = threading.local()

@@ -181,7 +181,8 @@ def _split(walked: Walked, envelope: Envelope, kept: _Kept, kinds: np.ndarray) -
     )
     is_event = kinds >= 0
     if not is_event.any():
-        return {"logs": logs, "events": table_of("events", {}, 0)}
+        none = {name: array.slice(0, 0) for name, array in shared.items()}
+        return {"logs": logs, "events": table_of("events", {**none, "kind": words_by_code(kinds[:0], EVENT_KINDS)}, 0)}
     events = table_of("events", {**shared, **_event_columns(walked, kept, kinds, shared["service"], bodies)}, count)
     return {"logs": logs.filter(pa.array(~is_event)), "events": events.filter(pa.array(is_event))}
 

@@ -9,7 +9,7 @@ from functools import cached_property
 import numpy as np
 import pyarrow as pa
 
-from causeway.errors import BadRequest
+from causeway.errors import BadRequest, TooLarge
 from causeway.records import TABLES
 from collectors.decoded import Outcome
 from collectors.otlp.gather import texts, values, words_by_code
@@ -17,6 +17,8 @@ from collectors.otlp.resources import Remembered, Resource, name_hash, resources
 from collectors.otlp.wire import Layout, Walked
 
 EXAMPLE_CHARS = 60
+# Resources and scopes are the only things that take Python objects; real requests have some hundreds.
+ENVELOPES_MAX = 200_000
 
 
 class Envelope:
@@ -24,6 +26,8 @@ class Envelope:
 
     def __init__(self, walked: Walked, remembered: Remembered) -> None:
         tables = walked.tables
+        if max(len(tables["resources"]), len(tables["scopes"])) > ENVELOPES_MAX:
+            raise TooLarge(f"the request has more than {ENVELOPES_MAX} resources or scopes; send smaller ones")
         self.walked = walked
         self.payload_of_resource = tables["resources"][:, 0]
         self.resource_of_scope = tables["scopes"][:, 0]

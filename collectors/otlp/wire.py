@@ -17,11 +17,17 @@ from dataclasses import dataclass
 import numpy as np
 from numba import njit
 
+from causeway.errors import TooLarge
+
 # What to do with a field.
 SKIP, VARINT, FIXED64, REF, CHILD, INLINE, SINT, NUMBERS_FIXED, NUMBERS_VARINT, REF_ROW = range(10)
 FIELDS = 16  # field numbers from here on are of no interest in any OTLP message
 DEPTH = 12
 GROUP_DEPTH = 32
+
+# Memory for the rows of one walk, in cells of eight bytes: enough for any real 64 MiB, and a bound for requests
+# made of millions of empty records.
+CELLS_MAX = 48_000_000
 
 # Behind every buffer: the words for booleans, and enough bytes that eight may be read at any position before it.
 TRAILER = b"truefalse".ljust(16, b"\0")
@@ -48,6 +54,13 @@ class Field:
     mark: str = ""
     mark_value: int = 1
 
+
+# Rows of each table that a byte makes: a guess to begin with, then what was seen and a little more. Tables that are
+# too small make the walk begin again; too large ones cost address space only.
+_ROWS_PER_BYTE = 0.002
+_SPARE = 1.25
+_FORGET = 0.8
+_SIZE_MIN = 4096
 
 Messages = Mapping[str, Mapping[int, Field]]
 
@@ -145,12 +158,13 @@ class Walker:
     def __init__(self, layout: Layout) -> None:
         self.layout = layout
         self._widths = np.array(layout.widths, dtype=np.int64)
-        self._rows_per_byte = np.full(len(self._widths), 0.002)
+        self._rows_per_byte = np.full(len(self._widths), _ROWS_PER_BYTE)
 
     def walk(self, payloads: Sequence[bytes], constants: bytes = b"") -> Walked:
         """Rows of all requests in order; those of a request with an error are left out.
 
-        `constants` are put behind the requests, so that a row may refer to text that nobody sent.
+        `constants` are put behind the requests, so that a row may refer to text that nobody sent. Raises TooLarge
+        when the rows would need more than CELLS_MAX.
         """
         joined = b"".join([*payloads, constants, TRAILER])
         buffer = np.frombuffer(joined, dtype=np.uint8)
@@ -159,25 +173,31 @@ class Walker:
         size = int(bounds[-1])
         while True:
             register = self._register(size)
-            cells = np.empty(int(register[-1, _BASE] + register[-1, _WIDTH] * register[-1, _CAPACITY]), dtype=np.int64)
+            cells = np.empty(int(register[-1, _BASE]), dtype=np.int64)
             errors = np.zeros(len(payloads), dtype=np.int64)
             full = walk_all(buffer, bounds, self.layout.spec, register, cells, errors)
             if full < 0:
                 break
-            self._rows_per_byte[full] = max(self._rows_per_byte[full] * 2, 64 / max(size, 1))
+            if full == len(self._widths):
+                raise TooLarge("the request has too many records or attributes to read at once; send smaller ones")
+            self._rows_per_byte[full] *= 2
+        found = register[:-1]
+        seen = _SPARE * found[:, _COUNT] / max(size, _SIZE_MIN)
+        self._rows_per_byte = np.maximum(np.maximum(seen, _ROWS_PER_BYTE), _FORGET * self._rows_per_byte)
         tables = {
             name: cells[base : base + count * width].reshape(count, width)
-            for name, (base, width, _, count) in zip(self.layout.tables, register.tolist(), strict=True)
+            for name, (base, width, _, count) in zip(self.layout.tables, found.tolist(), strict=True)
         }
         return Walked(joined, buffer, bounds, tables, errors)
 
     def _register(self, size: int) -> np.ndarray:
-        register = np.zeros((len(self._widths), 4), dtype=np.int64)
-        register[:, _WIDTH] = self._widths
+        """Where each table lies. Behind them a row that counts the cells used by all, up to CELLS_MAX."""
+        register = np.zeros((len(self._widths) + 1, 4), dtype=np.int64)
+        register[:-1, _WIDTH] = self._widths
         # A row takes at least two bytes on the wire.
-        register[:, _CAPACITY] = np.minimum(size * self._rows_per_byte, size / 2).astype(np.int64) + 64
-        sizes = register[:, _WIDTH] * register[:, _CAPACITY]
-        register[1:, _BASE] = np.cumsum(sizes)[:-1]
+        register[:-1, _CAPACITY] = np.minimum(size * self._rows_per_byte, size / 2).astype(np.int64) + 64
+        register[-1, _CAPACITY] = CELLS_MAX
+        register[1:, _BASE] = np.cumsum(register[:-1, _WIDTH] * register[:-1, _CAPACITY])
         return register
 
 
@@ -211,8 +231,12 @@ def _new_row(register, cells, table, parent):
     row = register[table, 3]
     if row >= register[table, 2]:
         return np.int64(-1), np.int64(table)
-    register[table, 3] = row + 1
     width = register[table, 1]
+    last = register.shape[0] - 1
+    if register[last, 3] + width > register[last, 2]:
+        return np.int64(-1), np.int64(last)
+    register[last, 3] += width
+    register[table, 3] = row + 1
     address = register[table, 0] + row * width
     for k in range(width):
         cells[address + k] = 0
@@ -370,7 +394,10 @@ def _take_other(buffer, at, end, wire, spec, where, row, register, cells):
 
 @njit(nogil=True, cache=True)
 def walk_all(buffer, bounds, spec, register, cells, errors):
-    """Walk every request; the number of a table that is too small, or -1 when all fitted."""
+    """Walk every request: -1 when all fitted, else the number of a table that is too small.
+
+    The number behind the last table means that there are more cells than CELLS_MAX.
+    """
     stack = np.empty(4 * 12, dtype=np.int64)
     counts = np.empty(register.shape[0], dtype=np.int64)
     for k in range(errors.shape[0]):

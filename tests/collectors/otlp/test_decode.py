@@ -15,7 +15,7 @@ from opentelemetry.proto.collector.logs.v1.logs_service_pb2 import ExportLogsSer
 from opentelemetry.proto.collector.metrics.v1.metrics_service_pb2 import ExportMetricsServiceRequest
 from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
 
-from causeway.errors import BadRequest
+from causeway.errors import BadRequest, TooLarge
 from causeway.records import TABLES
 from collectors.decoded import Decoded, Outcome
 from collectors.otlp.decode import SIGNALS, decode
@@ -264,3 +264,39 @@ def test_many_requests_in_one_call() -> None:
     spans = decode("traces", payloads).tables["spans"]
     assert spans.num_rows == 2000
     assert spans["span_id"].to_pylist() == [number.to_bytes(8, "big") for _ in range(50) for number in range(1, 41)]
+
+
+@pytest.mark.parametrize(
+    "payload",
+    [
+        # Empty spans in one scope, empty attributes of one span, empty resources: two bytes each.
+        b"\x0a\x85\x80\xc0\x05\x12\x80\x80\xc0\x05" + b"\x12\x00" * 0x58_0000,
+        b"\x0a\x00" * 300_000,
+    ],
+    ids=["spans", "resources"],
+)
+def test_bomb_of_empty_records(payload: bytes) -> None:
+    """Millions of empty records are refused before they fill the memory; other requests of the group are kept."""
+    good = trace_request().SerializeToString()
+    decoded = decode("traces", [(good, "protobuf"), (payload, "protobuf"), (good, "protobuf")])
+    assert [type(outcome) for outcome in decoded.outcomes] == [Outcome, TooLarge, Outcome]
+    assert decoded.tables["spans"].num_rows == 2
+
+
+@pytest.mark.parametrize("signal", SIGNALS)
+def test_tables_have_one_schema(signal: str) -> None:
+    """Tables of different calls have the same columns and types, empty ones too: they are put together later."""
+    full = decode(signal, [(REQUESTS[signal]().SerializeToString(), "protobuf")]).tables
+    for payload in (b"", REQUESTS[signal](good=0, bad=1).SerializeToString()):
+        assert {name: table.schema for name, table in decode(signal, [(payload, "protobuf")]).tables.items()} == {
+            name: table.schema for name, table in full.items()
+        }
+
+
+def test_a_bomb_leaves_no_trace() -> None:
+    """After a request of countless empty records the decoder takes large good ones as before."""
+    decode("traces", [(b"\x0a\x85\x80\xc0\x05\x12\x80\x80\xc0\x05" + b"\x12\x00" * 0x58_0000, "protobuf")])
+    payload = trace_request(good=20_000).SerializeToString()
+    decoded = decode("traces", [(payload, "protobuf")] * 8)
+    assert decoded.tables["spans"].num_rows == 160_000
+    assert set(decoded.outcomes) == {Outcome()}
