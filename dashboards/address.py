@@ -88,13 +88,15 @@ class Address:
         return self.href(path, **ends, **changes)
 
 
-SLOTS_NS = (10 * SECOND_NS, 20 * SECOND_NS, 60 * SECOND_NS, 300 * SECOND_NS)
+SLOTS_NS = (10 * SECOND_NS, 20 * SECOND_NS, 30 * SECOND_NS, 60 * SECOND_NS, 300 * SECOND_NS)
 
 
 def slot_of(duration_ns: int, *, cost_s: float = 0.0) -> int:
-    """How far a relative window moves at a time: a 360th of its length, and 15 times what one look costs.
+    """How far a relative window moves at a time: a 360th of its length, or ten times what one look costs.
 
-    One of SLOTS_NS. However large the system, a viewer keeps a core busy for no more than a fifteenth of the time.
+    One of SLOTS_NS. However large the system, a viewer keeps a core busy for about a tenth of the time; but what is
+    shown is never older than a 60th of the range (and half a minute), for somebody may be watching an outage.
     """
-    least = max(duration_ns / 360, cost_s * 15 * SECOND_NS)
+    most = max(duration_ns / 60, 30 * SECOND_NS)
+    least = max(duration_ns / 360, min(cost_s * 10 * SECOND_NS, most))
     return next((slot for slot in SLOTS_NS if slot >= least), SLOTS_NS[-1])

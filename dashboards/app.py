@@ -76,7 +76,7 @@ def _dash(services: Services) -> Dash:
         backend=QuietServer,
         assets_folder=str(HERE / "assets"),
         assets_ignore=r"theme\.js$",
-        pages_folder="",
+        use_pages=False,
         index_string=INDEX,
         title="Causeway",
         update_title="",

@@ -104,7 +104,8 @@ class LiveServices:
     def _build(self, window: Window) -> World:
         began = time.perf_counter()
         world = build_world(self._reader(), window)
-        self._note_cost(window, time.perf_counter() - began, first=True)
+        if self._worlds_built:  # the first one also loads and compiles what all later ones use
+            self._note_cost(window, time.perf_counter() - began, first=True)
         self._worlds_built += 1
         return world
 

@@ -126,6 +126,13 @@ def usual(values: np.ndarray) -> Usual:
     return Usual(float(low), float(middle), float(high))
 
 
+def since_first(values: np.ndarray, calls: np.ndarray) -> np.ndarray:
+    """(t,) the values, NaN before anything was ever counted: what was not yet watched is not zero."""
+    seen = np.flatnonzero(calls > 0)
+    begun = int(seen[0]) if len(seen) else len(values)
+    return np.where(np.arange(len(values)) >= begun, values, np.nan)
+
+
 def spark(values: np.ndarray, points: int = SPARK_POINTS) -> list[float | None]:
     """At most `points` means of neighbouring values, None where all are missing."""
     if not len(values):
@@ -143,7 +150,9 @@ def reading(series: CallSeries, world: World) -> pd.DataFrame:
     """
     inside = world.timeline.in_window
     seconds = max(1, int(inside.sum())) * world.timeline.step_ns / SECOND_NS
-    before_s = max(1, int((~inside).sum())) * world.timeline.step_ns / SECOND_NS
+    watched = np.flatnonzero(world.services.calls[:, ~inside].sum(axis=0) > 0)
+    slots = int((~inside).sum()) - int(watched[0]) if len(watched) else 0
+    before_s = slots * world.timeline.step_ns / SECOND_NS if slots >= USUAL_POINTS_MIN else np.nan
     calls, errors = series.calls[:, inside].sum(axis=1), series.errors[:, inside].sum(axis=1)
     calls_before, errors_before = series.calls[:, ~inside].sum(axis=1), series.errors[:, ~inside].sum(axis=1)
     with np.errstate(invalid="ignore", divide="ignore"):

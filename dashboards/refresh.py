@@ -18,8 +18,8 @@ from dash.development.base_component import Component
 # The changing properties by component type; of other components with an id beginning with `live-`, the children.
 LIVE_PROPERTIES: Mapping[str, tuple[str, ...]] = {
     "Graph": ("figure",),
-    "AgGrid": ("rowData", "columnDefs", "dashGridOptions", "className"),
-    "Cytoscape": ("elements", "stylesheet"),
+    "AgGrid": ("rowData", "columnDefs", "dashGridOptions", "style"),
+    "Cytoscape": ("elements", "stylesheet", "style"),
 }
 LIVE_PREFIX = "live-"
 FRAME = ""

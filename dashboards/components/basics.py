@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import zlib
 from typing import Any
 
 from dash import html
@@ -51,13 +52,17 @@ def answer(view: View, verdict: Verdict, sentence: Content, *, href: str = "", k
     return html.Div(html.Div(body, className=f"answer {verdict_class(verdict)}"), id=f"live-{key}", role="status")
 
 
-def card(title: Content, content: Content, *, note: Content = None, class_name: str = "") -> Component:
-    """A titled part of a page."""
+def card(title: str, content: Content, *, note: Content = None, class_name: str = "", key: str = "") -> Component:
+    """A titled part of a page. `key` tells it from others; by default its title does."""
     head: list[Any] = [html.H2(title, className="card-title")]
     if note is not None:
         head.append(html.Span(note, className="card-note"))
+    name = key or f"{zlib.crc32(title.encode()):08x}"
     return html.Section(
-        [html.Div(head, className="card-head"), html.Div(content, className="card-body")],
+        [
+            html.Div(html.Div(head, className="card-head"), id=f"live-head-{name}"),
+            html.Div(content, className="card-body"),
+        ],
         className=f"card {class_name}".strip(),
     )
 

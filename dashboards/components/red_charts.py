@@ -9,7 +9,7 @@ from causeway.messages import quantity
 from dashboards.components.charts import chart_card
 from dashboards.figures.lines import Change, Line, lines_figure
 from dashboards.judged import Judged
-from dashboards.readings import Red, Usual, usual
+from dashboards.readings import Red, Usual, since_first, usual
 from dashboards.services import Services
 from dashboards.view import View
 
@@ -36,7 +36,7 @@ def red_charts(view: View, services: Services, name: str, changes: list[Change],
             now,
             [Line(view.say("card_requests"), now.rate_per_s, theme.accent, fill=True)],
             "/s",
-            usual(before.rate_per_s),
+            usual(since_first(before.rate_per_s, before.calls)),
             quantity(now.whole_rate_per_s, "/s"),
             changes,
         ),

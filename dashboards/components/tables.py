@@ -52,15 +52,23 @@ def grid(
 ) -> Component:
     """The table. Every row needs `key`; with `href` a click on it goes there."""
     shown = min(max(len(rows), 1), ROWS_SHOWN_MAX)
-    pixels = height or HEAD_PX + shown * ROW_PX + 4
+    grows = height is None and any(column.kind == "prose" for column in columns)
+    pixels = None if grows else height or HEAD_PX + shown * ROW_PX + 4
     table = dag.AgGrid(
         id=key,
         columnDefs=[_definition(column) for column in columns],
         rowData=list(rows),
         getRowId="params.data.key",
-        defaultColDef={"sortable": True, "resizable": True, "suppressHeaderMenuButton": True, "minWidth": 64},
+        defaultColDef={
+            "sortable": True,
+            "resizable": True,
+            "suppressHeaderMenuButton": True,
+            "minWidth": 64,
+            "cellDataType": False,
+        },
         dashGridOptions={
             "theme": {"function": _THEME},
+            "domLayout": "autoHeight" if grows else "normal",
             "rowHeight": ROW_PX,
             "headerHeight": HEAD_PX,
             "animateRows": False,

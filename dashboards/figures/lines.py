@@ -145,7 +145,7 @@ def _mark_change(figure: go.Figure, view: View, change: Change, offset_ns: int) 
         x=x,
         y=1,
         yref="paper",
-        text=change.label,
+        text=change.label.replace("<", "&lt;"),
         showarrow=False,
         xanchor="left",
         yanchor="top",

@@ -75,7 +75,9 @@ def waterfall(table: pa.Table) -> Waterfall:
     critical = _critical_path(roots)
     ordered: list[SpanRow] = []
     seen: set[str] = set()
-    stack = [(root, 0, None) for root in sorted(roots, key=_by_start, reverse=True)]
+    stack: list[tuple[_Span, int, int | None]] = [
+        (root, 0, None) for root in sorted(roots, key=_by_start, reverse=True)
+    ]
     while stack:
         span, depth, parent_start = stack.pop()
         if span.span_id in seen:

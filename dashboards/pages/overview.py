@@ -18,7 +18,7 @@ from dashboards.components.states import no_spans
 from dashboards.components.tables import grid
 from dashboards.judged import Judged, judged
 from dashboards.page import Page
-from dashboards.readings import per_minute, spark, usual
+from dashboards.readings import per_minute, since_first, spark, usual
 from dashboards.services import Services
 from dashboards.view import View
 
@@ -93,7 +93,7 @@ def _cards(view: View, services: Services, health: Judged, incidents: int) -> li
             view.say("card_requests"),
             per_minute(now.whole_rate_per_s),
             "/min",
-            usual=_scaled(usual(before.rate_per_s).middle, 60.0),
+            usual=_scaled(usual(since_first(before.rate_per_s, before.calls)).middle, 60.0),
             verdict=drop,
             values=spark(now.rate_per_s),
         ),

@@ -95,7 +95,9 @@ def _span(view: View, table: pa.Table, trace: Waterfall, span_id: str) -> Compon
         html.Dl([part for name, value in facts for part in (html.Dt(name), html.Dd(value))], className="facts")
     ]
     body += [_event(view, row, event) for event in record.get("events") or []]
-    return card(f"{row.service}: {row.operation}", html.Div(body, id="live-span"), note=view.say("span_note"))
+    return card(
+        f"{row.service}: {row.operation}", html.Div(body, id="live-span"), note=view.say("span_note"), key="span"
+    )
 
 
 def _facts(view: View, row: SpanRow, record: Mapping[str, Any]) -> list[tuple[str, str]]:

@@ -34,7 +34,7 @@ WIDTHS = {"": (1366, 860), "wide": (2560, 1300), "phone": (390, 844)}
 SETTLE_MS = 900
 TABLES_DRAWN = (
     "() => [...document.querySelectorAll('#page div[role=region]')]"
-    ".every(table => table.querySelector('.ag-row, .ag-overlay'))"
+    ".every(table => table.querySelector('.ag-row, .ag-overlay-no-rows-center'))"
 )
 
 
