@@ -195,17 +195,20 @@ class Load:
         if kind == SERVER:
             noun = rng.randrange(6)
             method, route = ("GET" if noun % 3 else "POST"), f"/api/v{1 + noun % 2}/{SERVICES[service]}/{NOUNS[noun]}/"
-            return f"{method} {route}{{id}}", thread + [
+            return f"{method} {route}{{id}}", [
+                *thread,
                 at("http.request.method", method), at("http.route", route + "{id}"), at("url.scheme", "https"),
                 at("url.path", f"{route}{rng.getrandbits(26)}", keep=False), at("http.response.status_code", status),
                 at("http.response.body.size", rng.getrandbits(14)), at("user_agent.original", rng.choice(AGENTS)),
-                at("client.address", rng.choice(self._addresses)), at("server.address", f"{SERVICES[service]}.shop.svc"),
+                at("client.address", rng.choice(self._addresses)),
+                at("server.address", f"{SERVICES[service]}.shop.svc"),
                 at("server.port", 8080), at("network.protocol.version", "1.1"),
                 at("net.peer.port", 32768 + rng.getrandbits(14)),
             ]  # fmt: skip
         if kind == CLIENT and callee is not None:
             host, method = f"{SERVICES[callee[0]]}.shop.svc", rng.choice(("GET", "POST"))
-            return f"HTTP {method}", thread + [
+            return f"HTTP {method}", [
+                *thread,
                 at("http.request.method", method), at("server.address", host), at("server.port", 8080),
                 at("url.full", f"http://{host}:8080/api/v1/{rng.getrandbits(26)}", keep=False),
                 at("http.response.status_code", status), at("network.protocol.version", "1.1"),
@@ -217,7 +220,8 @@ class Load:
             database, noun = DATABASES[service % 4], rng.choice(NOUNS[:2])
             table = f"t_{SERVICES[service].replace('-', '_')}_{noun}"
             query = f"SELECT id, state, amount FROM {table} WHERE id = {rng.getrandbits(24)} LIMIT 50"
-            return f"SELECT {table}", thread + [
+            return f"SELECT {table}", [
+                *thread,
                 at("db.system.name", database), at("db.namespace", "shop"), at("db.operation.name", "SELECT"),
                 at("db.collection.name", table), at("db.query.text", query, keep=False),
                 at("db.response.returned_rows", rng.getrandbits(6)), at("server.address", f"{database}-0.data.svc"),
@@ -226,7 +230,8 @@ class Load:
             ]  # fmt: skip
         package = f"com.shop.{SERVICES[service].replace('-', '')}.Worker"
         function = rng.choice(("validate", "render"))
-        return f"{package}.{function}", thread + [
+        return f"{package}.{function}", [
+            *thread,
             at("code.namespace", package), at("code.function.name", function),
             at("code.line.number", 40 + rng.randrange(400)), at("app.tenant", f"tenant-{rng.randrange(60):03d}"),
             at("app.order_id", f"{rng.getrandbits(48):012x}", keep=False), at("app.items.count", rng.randrange(40)),

@@ -5,6 +5,8 @@ One thread, a table at a time, in steps small enough to keep memory flat: a step
 
 from __future__ import annotations
 
+import contextlib
+import ctypes
 import threading
 import time
 from collections import defaultdict
@@ -16,7 +18,7 @@ import pyarrow.compute as pc
 
 from causeway import logs, records
 from causeway.errors import StoreError
-from causeway.stores.embedded import parquet
+from causeway.stores.embedded import file_index, parquet
 from causeway.stores.embedded.delta import DataFile, DeltaSignal
 from causeway.stores.embedded.writer import TableWriter
 from causeway.window import DAY_NS
@@ -109,6 +111,7 @@ class Maintenance:
                 with self._writer.lock:
                     table.clean()
         self._delete_doomed()
+        _give_memory_back()
 
     # -- compaction ----------------------------------------------------------------------------------------------
 
@@ -156,6 +159,7 @@ class Maintenance:
         for until, path in self._doomed:
             if until <= now:
                 Path(path).unlink(missing_ok=True)
+                file_index.index_path(Path(path)).unlink(missing_ok=True)
         self._doomed = [entry for entry in self._doomed if entry[0] > now]
 
     def _sweep_orphans(self) -> None:
@@ -165,6 +169,7 @@ class Maintenance:
             for path in table.folder.glob("day=*/*.parquet"):
                 if str(path) not in live and time.time() - path.stat().st_mtime > self._config.grace_s:
                     path.unlink(missing_ok=True)
+                    file_index.index_path(path).unlink(missing_ok=True)
 
 
 def pick(
@@ -210,6 +215,13 @@ def _up_to(group: list[DataFile], rows_max: int) -> list[DataFile]:
         chosen.append(file)
         rows += file.rows
     return chosen
+
+
+def _give_memory_back() -> None:
+    """Merging takes large blocks for a moment; the C library keeps them for ever unless asked (glibc only)."""
+    pa.default_memory_pool().release_unused()
+    with contextlib.suppress(OSError, AttributeError):
+        ctypes.CDLL("libc.so.6").malloc_trim(0)
 
 
 def _written_ns(file: DataFile) -> int:

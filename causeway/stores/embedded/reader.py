@@ -5,6 +5,7 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -24,6 +25,7 @@ from causeway.stores.contract import (
     StoreStatus,
     TableStatus,
 )
+from causeway.stores.embedded import file_index
 from causeway.stores.embedded.delta import DataFile, DeltaSignal
 from causeway.window import HOUR_NS, Window
 
@@ -31,6 +33,7 @@ REFRESH_S = 0.5  # how old the list of files may be
 MEMORY_LIMIT = "2GB"
 # A trace is looked for this far around the spans that matched: longer traces show what lies within.
 TRACE_REACH_NS = HOUR_NS
+FILES_FIRST = 2  # files read first when the newest matches are wanted; then twice as many each time
 _ROLLUP_MEASURES = {
     "rollup_edges": ("calls", "errors", "duration_ns_sum", "gap_calls", "gap_ns_sum"),
     "rollup_operations": ("calls", "errors", "duration_ns_sum", "self_ns_sum"),
@@ -58,6 +61,14 @@ class _Where:
 
     def text(self) -> str:
         return " AND ".join(self.parts) or "TRUE"
+
+
+@dataclass(frozen=True, slots=True)
+class _Wanted:
+    """What a span file must hold to be worth opening."""
+
+    attributes: Mapping[str, str] = field(default_factory=dict)
+    traces: Sequence[bytes] = ()
 
 
 class EmbeddedReader:
@@ -130,13 +141,14 @@ class EmbeddedReader:
         newest_first: bool = False,
     ) -> Page:
         condition = _span_conditions(window, where)
-        return self._page("spans", ("start_ns", "span_id"), condition, window, columns, limit, newest_first)
+        wanted = _Wanted(attributes=where.attributes) if where else None
+        return self._page("spans", ("start_ns", "span_id"), condition, window, columns, limit, newest_first, wanted)
 
     def trace(self, trace_id: bytes) -> pa.Table:
         where = _Where()
         where.equal(trace_id=trace_id)
         sql = "SELECT * FROM {source} WHERE " + where.text() + " ORDER BY start_ns, span_id"
-        spans = self._query("spans", sql, where, None, schema=records.SPANS)
+        spans = self._query("spans", sql, where, None, schema=records.SPANS, wanted=_Wanted(traces=(trace_id,)))
         resources = self._resources(spans["resource_id"].unique())
         return spans.append_column("resource", _lookup(spans["resource_id"], resources))
 
@@ -144,20 +156,35 @@ class EmbeddedReader:
         self, window: Window, where: SpanFilter | None = None, *, limit: int = 20, slowest_first: bool = False
     ) -> Page:
         condition = _span_conditions(window, where)
-        order = "longest DESC" if slowest_first else "first DESC"
-        matching = self._query(
-            "spans",
+        order = "longest DESC" if slowest_first else "last DESC"
+        sql = (
             "SELECT trace_id, min(start_ns) AS first, max(start_ns) AS last, max(duration_ns) AS longest "
-            f"FROM {{source}} WHERE {condition.text()} GROUP BY trace_id ORDER BY {order}, trace_id LIMIT {limit + 1}",
-            condition,
-            window,
-            schema=_MATCHING,
+            f"FROM {{source}} WHERE {condition.text()} GROUP BY trace_id ORDER BY {order}, trace_id LIMIT {limit + 1}"
         )
+        wanted = _Wanted(attributes=where.attributes if where else {})
+        if slowest_first:
+            matching = self._query("spans", sql, condition, window, schema=_MATCHING, wanted=wanted)
+        else:
+            matching = self._newest_matching(sql, condition, self._matching_files("spans", window, wanted), limit + 1)
         truncated = matching.num_rows > limit
         matching = matching.slice(0, limit)
         if matching.num_rows == 0:
             return Page(_TRACES.empty_table())
         return Page(self._summaries(matching, slowest_first=slowest_first), truncated=truncated)
+
+    def _newest_matching(self, sql: str, where: _Where, files: tuple[DataFile, ...], wanted: int) -> pa.Table:
+        """The traces with the latest matching spans, reading no older file than it takes."""
+        rest = sorted(files, key=lambda file: -file.last_ns)
+        found, step = _MATCHING.empty_table(), FILES_FIRST
+        while rest:
+            part = self._query("spans", sql, where, None, schema=_MATCHING, files=tuple(rest[:step]))
+            rest, step = rest[step:], step * 2
+            found = pa.concat_tables([found, part]).group_by("trace_id", use_threads=False)
+            found = found.aggregate([("first", "min"), ("last", "max"), ("longest", "max")])
+            found = found.rename_columns(_MATCHING.names).sort_by([("last", "descending"), ("trace_id", "ascending")])
+            if rest and found.num_rows >= wanted and found["last"][wanted - 1].as_py() > rest[0].last_ns:
+                break
+        return found.slice(0, wanted)
 
     def _summaries(self, matching: pa.Table, *, slowest_first: bool) -> pa.Table:
         ids = matching["trace_id"].to_pylist()
@@ -179,6 +206,7 @@ class EmbeddedReader:
             where,
             reach,
             schema=_TRACES,
+            wanted=_Wanted(traces=ids),
         )
 
     def _resources(self, ids: pa.Array) -> pa.Table:
@@ -233,7 +261,7 @@ class EmbeddedReader:
         schema = records.TABLES[name][0]
         join = "{source} p"
         if where is not None:
-            source = self._source("series", None)
+            source = self._source("series")
             if source is None:
                 return schema.empty_table()
             series = _series_conditions(where)
@@ -243,7 +271,7 @@ class EmbeddedReader:
         return self._query(name, sql, condition, window, schema=schema)
 
     def _sampled_services(self, window: Window) -> pa.Table:
-        source = self._source("series", None)
+        source = self._source("series")
         if source is None:
             return _SERVICES.empty_table()
         where = _window(window, "time_ns")
@@ -303,6 +331,7 @@ class EmbeddedReader:
         columns: Sequence[str] | None,
         limit: int | None,
         newest_first: bool,
+        held: _Wanted | None = None,
     ) -> Page:
         schema = records.TABLES[name][0]
         wanted = schema if columns is None else pa.schema([schema.field(column) for column in columns])
@@ -311,16 +340,28 @@ class EmbeddedReader:
         sql += ", ".join(column + direction for column in order)
         if limit is not None:
             sql += f" LIMIT {limit + 1}"
-        table = self._query(name, sql, where, window, schema=wanted)
+        table = self._query(name, sql, where, window, schema=wanted, wanted=held)
         truncated = limit is not None and table.num_rows > limit
         return Page(table.slice(0, limit) if truncated else table, truncated=truncated)
 
-    def _query(self, name: str, sql: str, where: _Where, window: Window | None, *, schema: pa.Schema) -> pa.Table:
+    def _query(
+        self,
+        name: str,
+        sql: str,
+        where: _Where,
+        window: Window | None,
+        *,
+        schema: pa.Schema,
+        wanted: _Wanted | None = None,
+        files: tuple[DataFile, ...] | None = None,
+    ) -> pa.Table:
         """Run the query over the files of a window. A file that compaction took away meanwhile: once more."""
         for attempt in (1, 2):
-            source = self._source(name, window, fresh=attempt == 2)
-            if source is None:
+            if files is None or attempt == 2:
+                files = self._matching_files(name, window, wanted or _Wanted(), fresh=attempt == 2)
+            if not files:
                 return schema.empty_table()
+            source = _from(files)
             try:
                 cursor = self._duck.cursor()
                 table = cursor.sql(sql.replace("{source}", source), params=where.values).to_arrow_table()
@@ -330,16 +371,24 @@ class EmbeddedReader:
                     raise StoreError(f"the table {name!r} in {self._folder} cannot be read: {error}") from error
         raise AssertionError
 
-    def _source(self, name: str, window: Window | None, *, fresh: bool = False) -> str | None:
-        """The FROM text for the table's files that overlap the window, None where there are none."""
+    def _source(self, name: str) -> str | None:
+        """The FROM text for all of a table, None where it has no files."""
+        files = self._files(name)
+        return _from(files) if files else None
+
+    def _matching_files(
+        self, name: str, window: Window | None, wanted: _Wanted, *, fresh: bool = False
+    ) -> tuple[DataFile, ...]:
+        """The table's files that overlap the window and may hold what is wanted."""
         files = self._files(name, fresh=fresh)
         if window is not None:
             # A rollup slot is filed by its start; spans and points by their own time.
             files = tuple(file for file in files if file.last_ns >= window.start_ns and file.first_ns < window.end_ns)
-        if not files:
-            return None
-        names = ", ".join("'" + file.path.replace("'", "''") + "'" for file in files)
-        return f"read_parquet([{names}], hive_partitioning=false)"
+        if wanted.attributes:
+            files = tuple(file for file in files if file_index.may_hold_attributes(file.path, wanted.attributes))
+        if wanted.traces:
+            files = tuple(file for file in files if file_index.may_hold_traces(file.path, wanted.traces))
+        return files
 
     def _files(self, name: str, *, fresh: bool = False) -> tuple[DataFile, ...]:
         with self._lock:
@@ -369,6 +418,11 @@ _TRACES = pa.schema(
 _MATCHING = pa.schema([("trace_id", pa.binary()), ("first", pa.int64()), ("last", pa.int64()), ("longest", pa.int64())])
 _SERVICES = pa.schema([("service", pa.string())])
 _RESOURCES = pa.schema([("resource_id", pa.int64()), ("attributes", records.ATTRIBUTES)])
+
+
+def _from(files: tuple[DataFile, ...]) -> str:
+    names = ", ".join("'" + file.path.replace("'", "''") + "'" for file in files)
+    return f"read_parquet([{names}], hive_partitioning=false)"
 
 
 def _window(window: Window, column: str) -> _Where:

@@ -1,0 +1,150 @@
+"""A collector killed at any moment loses no acknowledged record, doubles none, and leaves a store that opens."""
+
+from __future__ import annotations
+
+import os
+import random
+import signal
+import socket
+import subprocess
+import sys
+import threading
+import time
+from collections import Counter
+from pathlib import Path
+
+import grpc
+import pyarrow as pa
+import pyarrow.compute as pc
+import pytest
+
+from benchmarks.load import METHOD, Load
+from causeway.stores import open_store
+from causeway.window import DAY_NS, Window
+from tests.contracts.store_contract import edges_by_hand
+
+KILLS = 20
+SPANS_PER_REQUEST = 200
+# Short intervals, so that kills fall into every stage: log, flush of each table, compaction, clean-up.
+CONFIG = """
+[collect.store]
+flush_age_s = 0.2
+[collect.store.maintenance]
+files_min = 3
+quiet_s = 0.5
+every_s = 0.2
+"""
+
+
+class Sender(threading.Thread):
+    """Sends unique requests one after the other, each again until it is acknowledged."""
+
+    def __init__(self, port: int) -> None:
+        super().__init__(daemon=True)
+        self._port = port
+        self._end_ns = time.time_ns()
+        self.acknowledged: list[str] = []  # trace ids of requests
+        self.spans = 0
+        self.stopping = threading.Event()
+        self.edges: Counter[tuple[str, str]] = Counter()
+
+    def run(self) -> None:
+        options = [("grpc.initial_reconnect_backoff_ms", 50), ("grpc.max_reconnect_backoff_ms", 200)]
+        channel = grpc.insecure_channel(f"127.0.0.1:{self._port}", options=options)
+        call = channel.unary_unary(METHOD)
+        seed = 0
+        while not self.stopping.is_set():
+            seed += 1
+            load = Load(spans=SPANS_PER_REQUEST, seed=seed, per_request=SPANS_PER_REQUEST, end_ns=self._end_ns)
+            (request,) = list(load.requests())
+            self._until_acknowledged(call, request)
+            self.spans += load.spans
+            self.edges += load.edges
+            self.acknowledged += load.trace_ids
+        channel.close()
+
+    def wait_for_progress(self, requests: int) -> None:
+        """Return when so many more requests were acknowledged: a kill that nothing came before proves nothing."""
+        target, deadline = self.spans + requests * SPANS_PER_REQUEST, time.monotonic() + 60
+        while self.spans < target:
+            assert time.monotonic() < deadline, "the collector acknowledges nothing"
+            time.sleep(0.01)
+
+    @staticmethod
+    def _until_acknowledged(call: grpc.UnaryUnaryMultiCallable, request: bytes) -> None:
+        while True:
+            try:
+                call(request, timeout=20, wait_for_ready=False)
+            except grpc.RpcError:
+                time.sleep(0.02)
+            else:
+                return
+
+
+def _start(data: Path, config: Path, port: int) -> subprocess.Popen[bytes]:
+    process = subprocess.Popen(
+        [
+            *(sys.executable, "-m", "causeway", "collect", "--data", str(data), "--config", str(config)),
+            *("--grpc-port", str(port), "--http-port", "0"),
+        ],
+        stderr=subprocess.DEVNULL,
+    )
+    deadline = time.monotonic() + 60
+    while time.monotonic() < deadline:
+        try:
+            socket.create_connection(("127.0.0.1", port), timeout=1).close()
+        except OSError:
+            assert process.poll() is None, "the store left by the kill does not open"
+            time.sleep(0.05)
+        else:
+            return process
+    raise AssertionError("the collector does not listen")
+
+
+def _free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
+def _all_spans(data: Path) -> tuple[pa.Table, pa.Table]:
+    reader = open_store(data)
+    window = Window(time.time_ns() - DAY_NS, time.time_ns() + DAY_NS)
+    columns = ["trace_id", "span_id", "parent_span_id", "service", "kind", "peer_service", "peer_type"]
+    spans = reader.spans(window, columns=columns, limit=None).table
+    edges = reader.edges(window)
+    reader.close()
+    return spans, edges
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(600)
+def test_kill_at_random_moments_loses_and_doubles_nothing(tmp_path: Path) -> None:
+    """After twenty kills every acknowledged span is stored once, and the graph counts each call once."""
+    config = tmp_path / "causeway.toml"
+    config.write_text(CONFIG)
+    data, port, rng = tmp_path / "data", _free_port(), random.Random(20)
+    process = _start(data, config, port)
+    sender = Sender(port)
+    sender.start()
+    for _ in range(KILLS):
+        sender.wait_for_progress(rng.randrange(1, 12))
+        time.sleep(rng.uniform(0.0, 0.3))
+        os.kill(process.pid, signal.SIGKILL)
+        process.wait()
+        process = _start(data, config, port)
+    sender.stopping.set()
+    sender.join(timeout=60)
+    process.terminate()
+    assert process.wait(timeout=60) == 0
+
+    spans, edges = _all_spans(data)
+    assert spans.num_rows == sender.spans > KILLS * SPANS_PER_REQUEST
+    assert spans.group_by(["trace_id", "span_id"]).aggregate([]).num_rows == spans.num_rows
+    found = set(pc.unique(spans["trace_id"]).to_pylist())
+    assert found == {bytes.fromhex(trace_id) for trace_id in sender.acknowledged}
+    counted = edges.group_by(["caller", "callee"]).aggregate([("calls", "sum")]).to_pylist()
+    by_rollup = {(row["caller"], row["callee"]): row["calls_sum"] for row in counted if row["calls_sum"]}
+    assert by_rollup == edges_by_hand(spans)
+    between = {edge: calls for edge, calls in by_rollup.items() if edge in sender.edges}
+    assert between == dict(sender.edges)
