@@ -98,8 +98,11 @@ def _mask(line: np.ndarray, shape: np.ndarray) -> int:
             shape[size] = line[i]
             i, size = i + 1, size + 1
         else:
-            end = _token_end(line, i, length)
-            size = _token(line, i, end, length, shape, size)
+            end, telling = _scan_token(line, i, length)
+            if telling or end - i < 5:  # most tokens are plain words
+                size = _token(line, i, end, length, shape, size)
+            else:
+                size = _copy(line, i, end, shape, size)
             i = end
     return size - 1 if size and shape[size - 1] == _BLANK else size
 
@@ -237,6 +240,19 @@ def _token_end(line: np.ndarray, i: int, length: int) -> int:
     while i < length and _JOIN <= _CLASS[line[i]] <= _LETTER:
         i += 1
     return i
+
+
+@njit(cache=True, nogil=True)
+def _scan_token(line: np.ndarray, i: int, length: int) -> tuple[int, bool]:
+    """Where the token ends, and whether it holds a digit or a slash."""
+    telling = False
+    while i < length:
+        kind = _CLASS[line[i]]
+        if kind < _JOIN or kind > _LETTER:
+            break
+        telling = telling or kind == _DIGIT or line[i] == _SLASH
+        i += 1
+    return i, telling
 
 
 @njit(cache=True, nogil=True)

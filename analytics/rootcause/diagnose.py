@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 import numpy as np
 
 from analytics.rootcause import wording
@@ -11,11 +9,12 @@ from analytics.rootcause.combine import Strengths, median_strengths, p_of, score
 from analytics.rootcause.evidence.changes import recent_changes
 from analytics.rootcause.evidence.families import FAMILIES
 from analytics.rootcause.evidence.observations import Observations
-from analytics.rootcause.explain import Explained, Graph, explain_away
+from analytics.rootcause.explain import Graph, explain_away
+from analytics.rootcause.judged import Judged
 from analytics.rootcause.onset import SHIFTS, Onset, find_onset
 from analytics.rootcause.split import shifted
 from analytics.world import World
-from causeway.findings import Diagnosis, DiagnosisVerdict, Evidence, Hypothesis, Message
+from causeway.findings import Diagnosis, DiagnosisVerdict, Evidence, Hypothesis, Message, MessageValue
 
 HYPOTHESES_MAX = 5
 CHANGE_BONUS = 0.3  # a change shortly before the onset makes its service this much likelier
@@ -26,20 +25,6 @@ SCORE_MIN = 1.5
 SCORE_MIN_UNSEEN = 4.0
 GROWTH_MIN_UNSEEN = 0.25  # a resource that grew by less is no cause while nobody suffers
 RANKED_MIN = 0.3  # a smaller score is no hypothesis
-
-
-@dataclass(frozen=True, slots=True)
-class Judged:
-    """Everything that was weighed: scores (n,) after explaining away and with the bonus of changes."""
-
-    onset: Onset
-    observed: tuple[Observations, ...]
-    found: Strengths
-    explained: Explained
-    graph: Graph
-    changes: dict[str, list[Evidence]]
-    scores: np.ndarray
-    p: np.ndarray
 
 
 def diagnose(world: World) -> Diagnosis:
@@ -71,7 +56,8 @@ def judge(world: World) -> Judged:
     splits = shifted(world.timeline, onset.split.onset, SHIFTS if onset.seen else (0,))
     splits = tuple(split for split in splits if split.before.any() and split.after.any())
     middle = next((i for i, split in enumerate(splits) if split.onset == onset.split.onset), 0)
-    tried, observed = [], ()
+    tried: list[Strengths] = []
+    observed: tuple[Observations, ...] = ()
     for i, split in enumerate(splits):
         rows = tuple(registered.observe(world, split) for registered in FAMILIES)
         tried.append(strengths(entities, rows))
@@ -196,7 +182,7 @@ def _ruled_out(judged: Judged, order: list[int]) -> tuple[Evidence, ...]:
             family=FAMILIES[int(np.argmax(judged.found.strength[i]))].name,
             entity=str(names[i]),
             reason=Message(
-                "rootcause.explained", {"entity": str(names[i]), "cause": str(names[judged.explained.by[i]])}
+                "rootcause.explained", {"entity": str(names[i]), "cause": str(names[judged.explained.root(int(i))])}
             ),
             p=float(judged.p[i]),
         )
@@ -213,7 +199,7 @@ def _summary(world: World, judged: Judged, verdict: DiagnosisVerdict, shown: tup
     if first is None:
         name = "warning" if verdict is DiagnosisVerdict.CAUSE_FOUND else "unclear"
         return Message(f"rootcause.{name}", {"cause": shown[0].entity})
-    values = {"entity": first.entity, "now": first.value, "usual": first.usual}
+    values: dict[str, MessageValue] = {"entity": first.entity, "now": first.value, "usual": first.usual}
     if verdict is DiagnosisVerdict.NO_CLEAR_CAUSE:
         return Message(f"rootcause.unclear_{first.indicator}", values)
     return Message(f"rootcause.found_{first.indicator}", {**values, "cause": shown[0].entity})

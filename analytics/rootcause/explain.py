@@ -18,6 +18,7 @@ from analytics.world import World
 
 _DISCOUNT_MAX = 0.8
 _HOPS_MAX = 4
+CHAIN_MIN = 0.3  # a smaller discount is no explanation
 _FADE = 0.9  # per hop
 _PASSED_ON = ("logs", "metrics")  # families that do not separate a node's own share themselves
 _LEFT_OVER = ("self_time", "network_gap", "errors")  # these do, but imperfectly
@@ -31,6 +32,14 @@ class Explained:
     strength: np.ndarray
     discount: np.ndarray
     by: np.ndarray
+
+    def root(self, node: int) -> int:
+        """The node at the end of the chain of explanations; the node itself where nothing explains it."""
+        seen = {node}
+        while self.by[node] >= 0 and int(self.by[node]) not in seen and self.discount[node] > CHAIN_MIN:
+            node = int(self.by[node])
+            seen.add(node)
+        return node
 
 
 class Graph:

@@ -55,7 +55,7 @@ def _asked_by(entries: set[str], edges: CallSeries) -> Indicators | None:
         return None
     gap = 0.0 if edges.gap_ms is None else np.maximum(np.nan_to_num(edges.gap_ms[rows]), 0.0)
     return Indicators(
-        tuple((str(edges.keys[row][0]), f"→ {edges.keys[row][1]}") for row in rows),
+        tuple((str(caller), f"→ {callee}") for caller, callee in edges.keys[rows]),
         np.nan_to_num(edges.calls[rows]).astype(np.float64),
         np.nan_to_num(edges.errors[rows]).astype(np.float64),
         edges.latency_ms_mean[rows].astype(np.float64) + gap,

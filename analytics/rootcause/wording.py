@@ -2,20 +2,16 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 import numpy as np
 
 from analytics.rootcause.evidence.families import FAMILIES
+from analytics.rootcause.explain import CHAIN_MIN
+from analytics.rootcause.judged import Judged
 from causeway.findings import Evidence, Message
-
-if TYPE_CHECKING:
-    from analytics.rootcause.diagnose import Judged
 
 FOR_PER_FAMILY_MAX = 3
 P_FOR = 0.05
 P_AGAINST = 0.2
-_DISCOUNT_TOLD = 0.3
 
 
 def evidence_for(judged: Judged, node: int) -> tuple[Evidence, ...]:
@@ -44,9 +40,10 @@ def evidence_against(judged: Judged, node: int) -> tuple[Evidence, ...]:
         for i, registered in enumerate(FAMILIES)
         if found.rows[node, i] and np.nan_to_num(found.p[node, i], nan=0.0) > P_AGAINST
     ]
-    if judged.explained.by[node] >= 0 and judged.explained.discount[node] > _DISCOUNT_TOLD:
-        cause = str(found.entities[judged.explained.by[node]])
-        told.append(Evidence("self_time", name, Message("rootcause.explained", {"entity": name, "cause": cause})))
+    if judged.explained.by[node] >= 0 and judged.explained.discount[node] > CHAIN_MIN:
+        cause = str(found.entities[judged.explained.root(node)])
+        family = FAMILIES[int(np.argmax(found.strength[node]))].name
+        told.append(Evidence(family, name, Message("rootcause.explained", {"entity": name, "cause": cause})))
     return tuple(told)
 
 

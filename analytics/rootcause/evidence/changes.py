@@ -10,7 +10,7 @@ from analytics.anomalies.counts import dispersion, rate_shift_p
 from analytics.rootcause.evidence.observations import Observations, chart, nothing, number
 from analytics.rootcause.split import Split
 from analytics.world import World
-from causeway.findings import Evidence, Message
+from causeway.findings import Evidence, Message, MessageValue
 from causeway.window import MINUTE_NS, iso
 
 FAMILY = "changes"
@@ -44,14 +44,16 @@ def recent_changes(world: World, onset_ns: int) -> dict[str, list[Evidence]]:
     events = world.events
     if not len(events):
         return found
-    near = (events["time_ns"] >= onset_ns - _BEFORE_NS) & (events["time_ns"] <= onset_ns + _AFTER_NS)
-    for row in events[near & events["kind"].isin(KINDS)].itertuples():
-        service = str(row.service or row.entity)
-        values = {
+    times = events["time_ns"].to_numpy(dtype=np.int64)
+    near = (times >= onset_ns - _BEFORE_NS) & (times <= onset_ns + _AFTER_NS)
+    for row in np.flatnonzero(near & events["kind"].isin(KINDS).to_numpy()):
+        event = {name: str(events[name].iloc[row] or "") for name in ("kind", "service", "entity", "message", "reason")}
+        service = event["service"] or event["entity"]
+        values: dict[str, MessageValue] = {
             "entity": service,
-            "kind": row.kind,
-            "time": iso(int(row.time_ns)),
-            "message": str(row.message or row.reason or row.kind),
+            "kind": event["kind"],
+            "time": iso(int(times[row])),
+            "message": event["message"] or event["reason"] or event["kind"],
         }
         found[service].append(Evidence(FAMILY, service, Message("rootcause.changed", values)))
     return found

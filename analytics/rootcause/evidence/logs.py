@@ -71,7 +71,7 @@ def _lines(services: np.ndarray, counts: np.ndarray) -> np.ndarray:
 
 def _requests(world: World, services: np.ndarray, lines: np.ndarray) -> np.ndarray:
     """(n, t) requests of the row's service; its log lines where it has no traces."""
-    place = world.services.keys.get_level_values("service").get_indexer(services)
+    place = world.services.keys.get_level_values("service").get_indexer(pd.Index(services))
     traced = place >= 0
     requests = lines.copy()
     requests[traced] = world.services.calls[place[traced]]

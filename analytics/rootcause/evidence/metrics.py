@@ -92,7 +92,7 @@ def _load(world: World, services: np.ndarray, split: Split) -> np.ndarray:
     before, after = calls[:, split.before].mean(axis=1), calls[:, split.after].mean(axis=1)
     more = np.log(np.maximum(after, 1e-9) / np.maximum(before, 1e-9))
     more = np.where((before > 0) & (after > before), np.minimum(more, 3.0), 0.0)
-    place = world.services.keys.get_level_values("service").get_indexer(services)
+    place = world.services.keys.get_level_values("service").get_indexer(pd.Index(services))
     by_row = np.where(place >= 0, more[place] if len(more) else 0.0, 0.0)
     return by_row[:, None] * split.after[None, :]
 

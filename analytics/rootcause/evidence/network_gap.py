@@ -56,7 +56,7 @@ def _edges_and_callees(series: CallSeries) -> tuple[list[tuple[str, str]], np.nd
     known = np.flatnonzero(np.isfinite(series.gap_ms).any(axis=1))
     gaps = series.gap_ms[known].astype(np.float64)
     calls = np.where(np.isfinite(gaps), series.calls[known], 0.0).astype(np.float64)
-    ends = [(str(series.keys[row][0]), str(series.keys[row][1])) for row in known]
+    ends = [(str(caller), str(callee)) for caller, callee in series.keys[known]]
     codes, names = pd.factorize(np.array([callee for _, callee in ends], dtype=object))
     several = np.flatnonzero(np.bincount(codes, minlength=len(names)) > 1)
     total, spent = np.zeros((len(names), gaps.shape[1])), np.zeros((len(names), gaps.shape[1]))

@@ -20,9 +20,7 @@ _SPREAD_FLOOR = 0.08  # of a log mean between slots: 8 %
 
 def observe(world: World, split: Split) -> Observations:
     """One row per operation (its own time) and per edge to a virtual node (the caller's wait)."""
-    own = _operations(world)
-    virtual = _virtual_edges(world)
-    rows = [part for part in (own, virtual) if len(part[0])]
+    rows = [part for part in (_operations(world), _virtual_edges(world)) if len(part[0])]
     if not rows:
         return nothing(FAMILY)
     keys = pd.concat([part[0] for part in rows], ignore_index=True)

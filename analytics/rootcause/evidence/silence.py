@@ -113,7 +113,7 @@ def _asked(world: World, services: np.ndarray, split: Split) -> np.ndarray:
 
 
 def _own(index: pd.Index, served: np.ndarray, service: str) -> np.ndarray:
-    place = index.get_indexer([service])[0]
+    place = index.get_indexer(pd.Index([service]))[0]
     return served[place][None, :] if place >= 0 else np.zeros((1, served.shape[1]))
 
 
