@@ -88,6 +88,16 @@ class Linker:
         self._waiting = _no_spans()
         self._tallies = _tallies()
 
+    @property
+    def remembered(self) -> int:
+        """Spans that children to come may still be linked to."""
+        return self._count
+
+    @property
+    def waiting(self) -> int:
+        """Spans whose parent has not come yet."""
+        return len(self._waiting)
+
     def add(self, table: pa.Table) -> None:
         """Take in spans that were never taken in before (columns of records.SPANS)."""
         if table.num_rows:
@@ -453,11 +463,12 @@ def _slot(start_ns: np.ndarray) -> np.ndarray:
 
 
 def _codes_of(column: pa.ChunkedArray, names: tuple[str, ...]) -> np.ndarray:
-    """(n,) int64 places of the texts in `names`, 0 for anything else."""
+    """(n,) int64 places of the texts in `names`, 0 for null and anything else."""
     parts = []
     for chunk in column.chunks:
         encoded = chunk if pa.types.is_dictionary(chunk.type) else chunk.dictionary_encode()
         lookup = pc.fill_null(pc.index_in(encoded.dictionary, pa.array(names)), 0).to_numpy(zero_copy_only=False)
-        places = pc.fill_null(encoded.indices, 0).to_numpy(zero_copy_only=False)
-        parts.append(lookup[places].astype(np.int64) if len(lookup) else np.zeros(len(chunk), np.int64))
+        lookup = np.append(lookup, 0)  # the last place is for null
+        places = pc.fill_null(encoded.indices, -1).to_numpy(zero_copy_only=False)
+        parts.append(lookup[places].astype(np.int64))
     return np.concatenate(parts) if parts else np.empty(0, np.int64)
