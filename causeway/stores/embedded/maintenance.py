@@ -106,7 +106,7 @@ class Maintenance:
                 pass
         if time.monotonic() - self._cleaned > 600:
             self._cleaned = time.monotonic()
-            self._expire(now_ns)
+            self.expire(now_ns)
             for table in self._writer.tables.values():
                 with self._writer.lock:
                     table.clean()
@@ -140,7 +140,8 @@ class Maintenance:
 
     # -- retention and clean-up ----------------------------------------------------------------------------------
 
-    def _expire(self, now_ns: int) -> None:
+    def expire(self, now_ns: int) -> None:
+        """Take out of the tables the files whose every record is older than its signal is kept."""
         retention = self._config.retention
         for name, table in self._writer.tables.items():
             if name in _REFERENCES:
