@@ -74,7 +74,8 @@ class Policy:
     back_off_max_s: float = 30.0
     quick_s: float = 10.0
     loop_after: int = 5
-    stop_within_s: float = 9.0
+    stop_within_s: float = 9.5
+    stage_within_s: float = 2.8
     retire_within_s: float = 4.0
 
 
@@ -182,11 +183,15 @@ class Supervisor:
         self._end([running], within_s=self._policy.retire_within_s)
 
     def stop(self) -> None:
-        """Ask all to end, the highest stage first; who does not in its share of the time is killed."""
+        """Ask all to end, the highest stage first; who does not in its share of the time is killed.
+
+        The last stage keeps the data, and gets all the time that the others left.
+        """
         stages = sorted({running.child.stage for running in self._running.values()}, reverse=True)
         deadline = time.monotonic() + self._policy.stop_within_s
         for place, stage in enumerate(stages):
-            share_s = (deadline - time.monotonic()) / (len(stages) - place)
+            last = place + 1 == len(stages)
+            share_s = deadline - time.monotonic() if last else self._policy.stage_within_s
             group = [running for running in self._running.values() if running.child.stage == stage]
             self._end(group, within_s=share_s)
         self._running.clear()

@@ -18,7 +18,7 @@ from causeway.errors import ConfigError
 from causeway.supervisor import Child, ChildFailed, Happening, Policy, Supervisor, What
 from causeway.up import PlatformOptions, check_ports, children
 
-FAST = Policy(back_off_s=0.02, back_off_max_s=0.1, quick_s=5.0, loop_after=3, stop_within_s=2.0)
+FAST = Policy(back_off_s=0.02, back_off_max_s=0.1, quick_s=5.0, loop_after=3, stop_within_s=2.0, stage_within_s=1.0)
 SLEEPER = ("-c", "import time; time.sleep(60)")
 STUBBORN = (
     "-c",

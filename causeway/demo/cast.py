@@ -14,8 +14,8 @@ from causeway.demo.shop.settings import ShopSettings
 from causeway.supervisor import Child
 
 _MODULE = ("-m", "causeway.demo.shop")
-# Stopped before the platform (stages 0 and 1), so that the last telemetry still arrives; the load stops first.
-STAGE_SHOP, STAGE_LOAD = 2, 3
+# The load stops first, then the shop together with analyses and dashboards, and what collects its telemetry last.
+STAGE_SHOP, STAGE_LOAD = 1, 2
 
 
 def settings(*, otlp: str, folder: Path, seed: int) -> ShopSettings:
