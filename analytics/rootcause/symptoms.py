@@ -8,7 +8,7 @@ import numpy as np
 
 from analytics.anomalies.counts import dispersion, rate_shift_p
 from analytics.rootcause.calibration import calibrated_p, corrected
-from analytics.rootcause.evidence.observations import chart, level
+from analytics.rootcause.evidence.observations import chart, level, usual_level
 from analytics.rootcause.split import Split
 from analytics.world import CallSeries, World
 from causeway.findings import Message, Symptom
@@ -121,7 +121,7 @@ def _failing(world: World, found: Indicators, i: int, split: Split, p: np.ndarra
 
 def _slower(world: World, found: Indicators, i: int, split: Split, p: np.ndarray) -> Symptom | None:
     now = level(found.latency_ms[i], split.after, found.calls[i])
-    usual = level(found.latency_ms[i], split.before, found.calls[i])
+    usual = usual_level(found.latency_ms[i], split.before)
     slower = now > usual * SLOWER_MIN and now - usual > SLOWER_MS_MIN
     if p > P_MAX or not slower:
         return None

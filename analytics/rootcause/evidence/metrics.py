@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 
 from analytics.rootcause.calibration import calibrated_p
-from analytics.rootcause.evidence.observations import Observations, chart, level, nothing, number
+from analytics.rootcause.evidence.observations import Observations, chart, level, nothing, number, usual_level
 from analytics.rootcause.split import Split
 from analytics.world import World
 from causeway.findings import Evidence, Message
@@ -98,7 +98,7 @@ def _load(world: World, services: np.ndarray, split: Split) -> np.ndarray:
 
 
 def _tell(world: World, split: Split, meta: pd.Series, values: np.ndarray, p: float) -> Evidence:
-    now, usual = level(values, split.after), level(values, split.before)
+    now, usual = level(values, split.after), usual_level(values, split.before)
     holder = meta["instance"] or meta["service"]
     unit = str(meta["unit"] or "")
     unit = "" if unit.startswith("{") else "ratio" if unit == "1" else unit

@@ -6,7 +6,7 @@ import numpy as np
 import pandas as pd
 
 from analytics.rootcause.calibration import calibrated_p
-from analytics.rootcause.evidence.observations import Observations, chart, level, nothing, number
+from analytics.rootcause.evidence.observations import Observations, chart, level, nothing, number, usual_level
 from analytics.rootcause.split import Split
 from analytics.world import CallSeries, World
 from causeway.findings import Evidence, Message
@@ -91,7 +91,7 @@ def _tell(
         "caller": ends[0],
         "callee": ends[1],
         "now": number(level(gap_ms, split.after, calls)),
-        "usual": number(level(gap_ms, split.before, calls)),
+        "usual": number(usual_level(gap_ms, split.before)),
     }
     name = "gap" if ends[0] else "gap_all"
     title = Message(f"rootcause.chart_{name}", values)

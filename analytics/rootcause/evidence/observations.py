@@ -78,3 +78,9 @@ def level(values: np.ndarray, slots: np.ndarray, weights: np.ndarray | None = No
     if not known.any():
         return float("nan")
     return float(np.average(values[known], weights=None if weights is None else weights[known]))
+
+
+def usual_level(values: np.ndarray, slots: np.ndarray) -> float:
+    """The median over those slots of one series: faults in the history do not move it; NaN where unknown."""
+    known = values[slots & np.isfinite(values)]
+    return float(np.median(known)) if len(known) else float("nan")

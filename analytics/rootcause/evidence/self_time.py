@@ -6,7 +6,7 @@ import numpy as np
 import pandas as pd
 
 from analytics.rootcause.calibration import calibrated_p
-from analytics.rootcause.evidence.observations import Observations, chart, level, nothing, number
+from analytics.rootcause.evidence.observations import Observations, chart, level, nothing, number, usual_level
 from analytics.rootcause.split import Split
 from analytics.world import World
 from causeway.findings import Evidence, Message
@@ -79,7 +79,7 @@ def _tell(world: World, split: Split, key: pd.Series, times_ms: np.ndarray, call
         "operation": key["operation"],
         "caller": key["caller"],
         "now": number(level(times_ms, split.after, calls)),
-        "usual": number(level(times_ms, split.before, calls)),
+        "usual": number(usual_level(times_ms, split.before)),
     }
     name = "answers_later" if key["caller"] else "own_time"
     title = Message(f"rootcause.chart_{name}", values)

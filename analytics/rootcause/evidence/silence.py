@@ -49,9 +49,11 @@ def _silent(world: World, split: Split) -> list[Evidence]:
     steady = ((usual > 0) & busy).sum(axis=1) >= _STEADY * np.maximum(busy.sum(axis=1), 1)
     share = usual.sum(axis=1) / np.maximum(total[:, split.before].sum(axis=1), 1.0)
     silent = slots[None, :] > last[:, None]
-    demand = _demand(world, services, total, split)
-    missed = (share[:, None] * demand * silent).sum(axis=1)
-    bursts = dispersion(usual, np.where(busy, total[:, split.before], 0.0))
+    alone = pd.Series(services).map(pd.Series(services).value_counts()).to_numpy() == 1
+    asked = np.where(alone[:, None], _asked(world, services, split), total)
+    most = total[:, split.before].mean(axis=1, keepdims=True)
+    missed = (share[:, None] * np.minimum(asked, most) * silent).sum(axis=1)
+    bursts = dispersion(usual, asked[:, split.before])
     p = np.maximum(np.exp(-missed / bursts), p_floor(split.before.sum() + silent.sum(axis=1)))
     recent = last >= split.onset - GUARD_SLOTS - 2
     long_enough = silent.sum(axis=1) >= _SILENT_SLOTS_MIN
@@ -81,19 +83,11 @@ def _of_service(services: np.ndarray, calls: np.ndarray) -> np.ndarray:
     return total[codes]
 
 
-def _demand(world: World, services: np.ndarray, total: np.ndarray, split: Split) -> np.ndarray:
-    """(n, t) requests that each service should get: what its callers are asked, times how often they usually call.
-
-    A service whose callers have gone quiet is not missed; one with other instances is asked through them.
-    """
-    asked = _asked(world, services, split)
-    usual = total[:, split.before].mean(axis=1, keepdims=True)
-    alone = pd.Series(services).map(pd.Series(services).value_counts()).to_numpy() == 1
-    return np.where(alone[:, None], np.minimum(asked, usual), np.minimum(total, usual))
-
-
 def _asked(world: World, services: np.ndarray, split: Split) -> np.ndarray:
-    """(n, t) calls expected from what the callers serve; from all entry requests where there is no caller."""
+    """(n, t) calls expected from what the callers serve; from all entry requests where there is no caller.
+
+    A service whose callers have gone quiet is not missed.
+    """
     index = world.services.keys.get_level_values("service")
     served = np.nan_to_num(world.services.calls.astype(np.float64))
     entries = np.nan_to_num(world.entries.calls.astype(np.float64)).sum(axis=0)
