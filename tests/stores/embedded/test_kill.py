@@ -5,9 +5,6 @@ from __future__ import annotations
 import os
 import random
 import signal
-import socket
-import subprocess
-import sys
 import threading
 import time
 from collections import Counter
@@ -22,6 +19,7 @@ from benchmarks.load import METHOD, Load
 from causeway.stores import open_store
 from causeway.window import DAY_NS, Window
 from tests.contracts.store_contract import edges_by_hand
+from tests.servers.collector import free_port, start_collector
 
 KILLS = 20
 SPANS_PER_REQUEST = 200
@@ -81,32 +79,6 @@ class Sender(threading.Thread):
                 return
 
 
-def _start(data: Path, config: Path, port: int) -> subprocess.Popen[bytes]:
-    process = subprocess.Popen(
-        [
-            *(sys.executable, "-m", "causeway", "collect", "--data", str(data), "--config", str(config)),
-            *("--grpc-port", str(port), "--http-port", "0"),
-        ],
-        stderr=subprocess.DEVNULL,
-    )
-    deadline = time.monotonic() + 60
-    while time.monotonic() < deadline:
-        try:
-            socket.create_connection(("127.0.0.1", port), timeout=1).close()
-        except OSError:
-            assert process.poll() is None, "the store left by the kill does not open"
-            time.sleep(0.05)
-        else:
-            return process
-    raise AssertionError("the collector does not listen")
-
-
-def _free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
-
-
 def _all_spans(data: Path) -> tuple[pa.Table, pa.Table]:
     reader = open_store(data)
     window = Window(time.time_ns() - DAY_NS, time.time_ns() + DAY_NS)
@@ -123,8 +95,8 @@ def test_kill_at_random_moments_loses_and_doubles_nothing(tmp_path: Path) -> Non
     """After twenty kills every acknowledged span is stored once, and the graph counts each call once."""
     config = tmp_path / "causeway.toml"
     config.write_text(CONFIG)
-    data, port, rng = tmp_path / "data", _free_port(), random.Random(20)
-    process = _start(data, config, port)
+    data, port, rng = tmp_path / "data", free_port(), random.Random(20)
+    process = start_collector(data, grpc_port=port, http_port=free_port(), config=config)
     sender = Sender(port)
     sender.start()
     for _ in range(KILLS):
@@ -132,7 +104,7 @@ def test_kill_at_random_moments_loses_and_doubles_nothing(tmp_path: Path) -> Non
         time.sleep(rng.uniform(0.0, 0.3))
         os.kill(process.pid, signal.SIGKILL)
         process.wait()
-        process = _start(data, config, port)
+        process = start_collector(data, grpc_port=port, http_port=free_port(), config=config)
     sender.stopping.set()
     sender.join(timeout=60)
     process.terminate()
