@@ -76,9 +76,7 @@ class Sender:
         self._lock = threading.Lock()
         self._failure: CausewayError | None = None
         self._queue: queue.Queue[Export | None] = queue.Queue(self._options.in_flight * _QUEUED_PER_WORKER)
-        self._threads = [
-            threading.Thread(target=self._work, daemon=True) for _ in range(self._options.in_flight)
-        ]
+        self._threads = [threading.Thread(target=self._work, daemon=True) for _ in range(self._options.in_flight)]
         for thread in self._threads:
             thread.start()
 
@@ -93,9 +91,7 @@ class Sender:
         try:
             socket.create_connection((self._host, self._port), timeout=5.0).close()
         except OSError as error:
-            reason = (
-                f"nobody answers at {self._to} ({error}); is `causeway up` or `causeway collect` running?"
-            )
+            reason = f"nobody answers at {self._to} ({error}); is `causeway up` or `causeway collect` running?"
             raise SendError(reason) from error
 
     def put(self, export: Export) -> None:
@@ -121,9 +117,7 @@ class Sender:
         if self._failure and not drop:
             raise self._failure
 
-    def send_all(
-        self, exports: Iterable[Export], *, progress: Callable[[Export], None] | None = None
-    ) -> None:
+    def send_all(self, exports: Iterable[Export], *, progress: Callable[[Export], None] | None = None) -> None:
         """Queue every export, telling `progress` after each."""
         for export in exports:
             self.put(export)
@@ -151,17 +145,13 @@ class Sender:
                 self._count(export, answer, attempts)
                 return
             if status not in RETRYABLE and status != 0:
-                raise SendError(
-                    f"{self._to} refused {export.records} {export.signal}: {status} {_short(answer)}"
-                )
+                raise SendError(f"{self._to} refused {export.records} {export.signal}: {status} {_short(answer)}")
             if time.monotonic() > deadline or self._failure:
                 raise SendError(f"{self._to} does not take our requests: {_short(answer)}")
             time.sleep(retry_after if retry_after is not None else pause_s)
             pause_s = min(pause_s * 2, _BACK_OFF_MAX_S)
 
-    def _post(
-        self, connection: http.client.HTTPConnection, export: Export
-    ) -> tuple[int, float | None, bytes]:
+    def _post(self, connection: http.client.HTTPConnection, export: Export) -> tuple[int, float | None, bytes]:
         headers = {"Content-Type": "application/x-protobuf"}
         try:
             connection.request("POST", self._prefix + PATHS[export.signal], export.body, headers)

@@ -19,17 +19,11 @@ def replay(
     speed: Annotated[str, typer.Option(help="Recorded seconds per second, or max.")] = "max",
     shift_to: Annotated[
         str | None,
-        typer.Option(
-            help="Move the times: the last record (with a speed: the first) to this time, e.g. now."
-        ),
+        typer.Option(help="Move the times: the last record (with a speed: the first) to this time, e.g. now."),
     ] = None,
     signals: Annotated[str, typer.Option(help="Comma list of spans, logs, metrics.")] = "spans,logs,metrics",
-    start: Annotated[
-        str | None, typer.Option("--from", help="Only records from this (recorded) time on.")
-    ] = None,
-    end: Annotated[
-        str | None, typer.Option("--until", help="Only records before this (recorded) time.")
-    ] = None,
+    start: Annotated[str | None, typer.Option("--from", help="Only records from this (recorded) time on.")] = None,
+    end: Annotated[str | None, typer.Option("--until", help="Only records before this (recorded) time.")] = None,
     lang: Annotated[str, typer.Option(help="Language: en, zh-CN.")] = "en",
 ) -> None:
     """Send recorded telemetry through the intake, keeping its times unless asked to shift them."""

@@ -93,9 +93,7 @@ def span_requests(table: pa.Table, *, cut: Cut, shift: Shift) -> Iterator[Due]:
     for first, last in _cuts(times, cut, rows=cut.records):
         part = table.slice(first, last - first)
         groups: dict[bytes, list[bytes]] = {}
-        columns = [
-            part[name].to_pylist() for name in ("TraceID", "SpanID", "ParentID", "PodName", "OperationName")
-        ]
+        columns = [part[name].to_pylist() for name in ("TraceID", "SpanID", "ParentID", "PodName", "OperationName")]
         starts = (times[first:last] + shift.by_ns).tolist()
         ends = (np.asarray(part["EndTimeUnixNano"]) + shift.by_ns).tolist()
         for trace, span, parent, pod, operation, start, end in zip(*columns, starts, ends, strict=True):
@@ -119,9 +117,7 @@ def log_requests(table: pa.Table, *, cut: Cut, shift: Shift) -> Iterator[Due]:
     for first, last in _cuts(times, cut, rows=cut.records):
         part = table.slice(first, last - first)
         groups: dict[bytes, list[bytes]] = {}
-        columns = [
-            _optional(part, name) for name in ("PodName", "Node", "Container", "TraceID", "SpanID", "Log")
-        ]
+        columns = [_optional(part, name) for name in ("PodName", "Node", "Container", "TraceID", "SpanID", "Log")]
         stamps = (times[first:last] + shift.by_ns).tolist()
         for pod, node, container, trace, span, line, stamp in zip(*columns, stamps, strict=True):
             record = encode.field(2, _log_record(line, stamp, trace, span, mask))

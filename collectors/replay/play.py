@@ -77,9 +77,7 @@ def _window(request: PlayRequest, now_ns: int) -> Window | None:
 
 def _opening(recording: Recording, request: PlayRequest) -> Message:
     extent = recording.span_of_time().as_json()
-    rows = {
-        signal: recording.tables[signal].num_rows if signal in recording.tables else 0 for signal in SIGNALS
-    }
+    rows = {signal: recording.tables[signal].num_rows if signal in recording.tables else 0 for signal in SIGNALS}
     values = {name: f"{count:,}" for name, count in rows.items()}
     values |= {"from": str(extent["from"]), "to": str(extent["to"]), "server": request.to}
     return Message("demo.replay_opening", values)
