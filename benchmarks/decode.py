@@ -27,7 +27,7 @@ from collectors.otlp.layouts import TRACES
 from collectors.otlp.peers import CONSTANTS, peer_columns
 from collectors.otlp.resources import Remembered
 from collectors.otlp.rows import Envelope, attribute_map
-from collectors.otlp.wire import Walker
+from collectors.otlp.walker import Walker
 
 BASE_NS = 1_790_000_000_000_000_000
 PER_REQUEST = 1000

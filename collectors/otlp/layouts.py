@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collectors.otlp.table_layout import Field, Layout
 from collectors.otlp.wire import (
     CHILD,
     FIXED64,
@@ -12,8 +13,6 @@ from collectors.otlp.wire import (
     REF_ROW,
     SINT,
     VARINT,
-    Field,
-    Layout,
 )
 
 

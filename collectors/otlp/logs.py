@@ -29,7 +29,7 @@ from collectors.otlp.rows import (
     table_of,
     text_at,
 )
-from collectors.otlp.wire import Walked, Walker
+from collectors.otlp.walker import Walked, Walker
 
 REASONS = ("time_unix_nano: it and observed_time_unix_nano are missing or out of range",)
 SEVERITY_NUMBER_MAX = 24

@@ -35,7 +35,7 @@ from collectors.otlp.rows import (
     table_of,
     text_at,
 )
-from collectors.otlp.wire import Walked, Walker
+from collectors.otlp.walker import Walked, Walker
 
 REASONS = (
     "name: the metric has none",

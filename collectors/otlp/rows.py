@@ -14,7 +14,8 @@ from causeway.records import TABLES
 from collectors.decoded import Outcome
 from collectors.otlp.gather import texts, values, words_by_code
 from collectors.otlp.resources import Remembered, Resource, name_hash, resources_table
-from collectors.otlp.wire import Layout, Walked
+from collectors.otlp.table_layout import Layout
+from collectors.otlp.walker import Walked
 
 EXAMPLE_CHARS = 60
 # Resources and scopes are the only things that take Python objects; real requests have some hundreds.

@@ -26,7 +26,7 @@ from collectors.otlp.rows import (
     table_of,
     text_at,
 )
-from collectors.otlp.wire import Walked, Walker
+from collectors.otlp.walker import Walked, Walker
 
 REASONS = (
     "trace_id: must be 16 bytes, not all zero",

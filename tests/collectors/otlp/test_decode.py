@@ -25,7 +25,7 @@ from tests.collectors.otlp.requests import attributes, logs_request, metrics_req
 
 # A failing request is readable as it is, and making it smaller takes minutes.
 PATIENT = settings(
-    max_examples=120,
+    max_examples=80,
     deadline=None,
     suppress_health_check=list(HealthCheck),
     phases=[Phase.explicit, Phase.reuse, Phase.generate],
