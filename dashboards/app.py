@@ -22,6 +22,7 @@ from dashboards.components.states import crashed
 from dashboards.config import ServeConfig, check_binding
 from dashboards.health import health_router
 from dashboards.measures import CountRequests, Measures
+from dashboards.page import all_pages
 from dashboards.reports_route import reports_router
 from dashboards.security import Guard, content_security_policy
 from dashboards.services import Services
@@ -31,6 +32,8 @@ from dashboards.view import View, view_of
 
 log = logs.get("dashboards")
 HERE = Path(__file__).parent
+# Ids of service maps: a click on a box opens it.
+MAPS = ("map", "incident-map")
 INDEX = """<!DOCTYPE html>
 <html lang="en">
 <head>
@@ -55,6 +58,7 @@ def create_app(services: Services, config: ServeConfig | None = None) -> FastAPI
     """The application over these services. Raises ConfigError where it would be open to strangers."""
     config = config or ServeConfig()
     check_binding(config)
+    all_pages()  # imports the component libraries, whose scripts the first page must name
     measures = Measures(services)
     dash = _dash(services)
     server: FastAPI = dash.server
@@ -102,6 +106,13 @@ def _callbacks(dash: Dash, services: Services) -> None:
     dash.clientside_callback(
         ClientsideFunction("causeway", "heading"), Output("meta-sink", "children"), Input("meta", "data")
     )
+    for name in MAPS:
+        dash.clientside_callback(
+            ClientsideFunction("causeway", "openNode"),
+            Output("meta-sink", "title", allow_duplicate=True),
+            Input(name, "tapNodeData"),
+            prevent_initial_call=True,
+        )
 
     @dash.callback(
         Output("sent", "data"),

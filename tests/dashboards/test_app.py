@@ -47,7 +47,8 @@ def test_nothing_comes_from_other_hosts(client: TestClient) -> None:
 def test_every_asset_of_the_page_is_there(client: TestClient) -> None:
     """Scripts and styles named in the page can be fetched."""
     found = re.findall(r"(?:src|href)=\"(/[^\"]+)\"", client.get("/").text)
-    assert any("causeway.js" in path for path in found)
+    for name in ("causeway.js", "dash_ag_grid", "dash_cytoscape", "dash_mantine_components"):
+        assert any(name in path for path in found)
     assert all(client.get(path).status_code == 200 for path in found)
 
 
