@@ -6,6 +6,7 @@ many weak ones never beat a strong one (a sparse maximum of -log p instead of an
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 import numpy as np
@@ -37,8 +38,11 @@ class Strengths:
     rows: np.ndarray
 
 
-def strengths(entities: np.ndarray, observed: tuple[Observations, ...]) -> Strengths:
-    """The strengths of one split. Observations of unknown entities are left out."""
+def strengths(entities: np.ndarray, observed: tuple[Observations, ...], material: Mapping[str, float]) -> Strengths:
+    """The strengths of one split. Observations of unknown entities are left out.
+
+    material: by currency, the harm that counts in full; where all nodes together do less, each counts as less.
+    """
     shape = (len(entities), len(observed))
     p, best, rows = np.full(shape, np.nan), np.full(shape, -1), np.zeros(shape, dtype=np.int64)
     harm = np.zeros(shape)
@@ -47,7 +51,7 @@ def strengths(entities: np.ndarray, observed: tuple[Observations, ...]) -> Stren
         place = index.get_indexer(seen.entities) if len(seen.entities) else np.zeros(0, dtype=np.int64)
         usable = np.flatnonzero((place >= 0) & np.isfinite(seen.p))
         _fill(column, seen, place, usable, (p, best, rows, harm))
-    shares = _shares(observed, harm)
+    shares = _shares(observed, harm, material)
     surprise = np.minimum(-np.log10(np.clip(np.nan_to_num(p, nan=1.0), 1e-30, 1.0)), SURPRISE_MAX)
     weights = np.array([registered.weight for registered in FAMILIES])
     part = _SHARE_FLOOR + (1.0 - _SHARE_FLOOR) * np.sqrt(np.clip(shares, 0.0, 1.0))
@@ -75,13 +79,14 @@ def _fill(
         np.add.at(harm[:, column], place[bad], np.nan_to_num(seen.excess[bad]))
 
 
-def _shares(observed: tuple[Observations, ...], harm: np.ndarray) -> np.ndarray:
+def _shares(observed: tuple[Observations, ...], harm: np.ndarray, material: Mapping[str, float]) -> np.ndarray:
     """Each entity's part of the harm, by currency: of what all entities add where it adds up, else of the most."""
     shares = np.ones(harm.shape)
     for currency in {seen.currency for seen in observed} - {""}:
         columns = [i for i, seen in enumerate(observed) if seen.currency == currency]
         by_entity = harm[:, columns].max(axis=1)
         whole = by_entity.max() if currency == "log ratio" else by_entity.sum()
+        whole = max(float(whole), material.get(currency, 0.0))
         shares[:, columns] = harm[:, columns] / whole if whole > 0 else 0.0
     return shares
 

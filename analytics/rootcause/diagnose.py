@@ -13,11 +13,15 @@ from analytics.rootcause.explain import Graph, explain_away
 from analytics.rootcause.judged import Judged
 from analytics.rootcause.onset import SHIFTS, Onset, find_onset
 from analytics.rootcause.split import shifted
+from analytics.rootcause.symptoms import indicators
 from analytics.world import World
 from causeway.findings import Diagnosis, DiagnosisVerdict, Evidence, Hypothesis, Message, MessageValue
 
 HYPOTHESES_MAX = 5
 CHANGE_BONUS = 0.3  # a change shortly before the onset makes its service this much likelier
+MATERIAL_TIME = 0.05  # of the time that entry requests take: less extra time than this counts as less
+MATERIAL_ERRORS = 0.005  # of the entry requests, likewise
+MATERIAL_GROWTH = 0.7  # log of how many times more of a resource counts in full: a factor of two
 OUT_OF_REACH = 0.4  # a node that no affected entry depends on, as far as the traces know
 P_CAUSE = 0.01  # of the best hypothesis, corrected for all that was looked at
 P_CAUSE_UNSEEN = 1e-5  # where users notice nothing
@@ -60,7 +64,7 @@ def judge(world: World) -> Judged:
     observed: tuple[Observations, ...] = ()
     for i, split in enumerate(splits):
         rows = tuple(registered.observe(world, split) for registered in FAMILIES)
-        tried.append(strengths(entities, rows))
+        tried.append(strengths(entities, rows, material_harm(world, split.after)))
         observed = rows if i == middle else observed
     found = median_strengths(tried, middle)
     graph = Graph(world, entities)
@@ -78,6 +82,14 @@ def judge(world: World) -> Judged:
         scores=scores(explained.strength) * bonus,
         p=p_of(found),
     )
+
+
+def material_harm(world: World, after: np.ndarray) -> dict[str, float]:
+    """What is worth talking about, by currency: a share of the time all entry requests take, and of their number."""
+    found = indicators(world)
+    calls = found.calls[:, after].sum()
+    spent = float(np.nansum(np.where(found.calls > 0, found.calls * found.latency_ms, 0.0)[:, after]))
+    return {"ms": MATERIAL_TIME * spent, "errors": MATERIAL_ERRORS * float(calls), "log ratio": MATERIAL_GROWTH}
 
 
 def _within_reach(world: World, graph: Graph, onset: Onset) -> np.ndarray:

@@ -15,6 +15,7 @@ from causeway.findings import Evidence, Message
 FAMILY = "silence"
 _STEADY = 0.5  # share of the slots with requests in which an instance must have been seen to be missed
 _SILENT_SLOTS_MIN = 3
+_UNMISSED = 0.3  # exponent of p where nobody fails for want of the silent one
 _REPORTED_P = {"oom": 1e-6, "restart": 1e-4, "probe": 1e-4}  # what the platform itself reports needs no statistics
 
 
@@ -55,6 +56,7 @@ def _silent(world: World, split: Split) -> list[Evidence]:
     missed = (share[:, None] * np.minimum(asked, most) * silent).sum(axis=1)
     bursts = dispersion(usual, asked[:, split.before])
     p = np.maximum(np.exp(-missed / bursts), p_floor(split.before.sum() + silent.sum(axis=1)))
+    p = np.where(alone & ~_callers_fail(world, services, silent, split), np.power(p, _UNMISSED), p)
     recent = last >= split.onset - GUARD_SLOTS - 2
     long_enough = silent.sum(axis=1) >= _SILENT_SLOTS_MIN
     gone = steady & recent & long_enough & (usual.sum(axis=1) > 0) & ~_replaced(world, services, last, split)
@@ -81,6 +83,22 @@ def _of_service(services: np.ndarray, calls: np.ndarray) -> np.ndarray:
     total = np.zeros((len(names), calls.shape[1]))
     np.add.at(total, codes, calls)
     return total[codes]
+
+
+def _callers_fail(world: World, services: np.ndarray, silent: np.ndarray, split: Split) -> np.ndarray:
+    """(n,) whether the callers fail more while a service is silent: else they may have stopped asking."""
+    index = world.services.keys.get_level_values("service")
+    errors = np.nan_to_num(world.services.errors.astype(np.float64))
+    edge_errors = np.nan_to_num(world.edge_series.errors.astype(np.float64))
+    callees = world.edge_series.keys.get_level_values("callee").to_numpy()
+    callers = index.get_indexer(world.edge_series.keys.get_level_values("caller"))
+    fails = np.ones(len(services), dtype=bool)
+    for i, service in enumerate(services):
+        rows = np.flatnonzero((callees == service) & (callers >= 0))
+        if len(rows):
+            seen = edge_errors[rows].sum(axis=0) + errors[np.unique(callers[rows])].sum(axis=0)
+            fails[i] = seen[silent[i]].sum() > 2.0 + 2.0 * seen[split.before].mean() * silent[i].sum()
+    return fails
 
 
 def _asked(world: World, services: np.ndarray, split: Split) -> np.ndarray:
