@@ -5,7 +5,7 @@ Every quarter of a minute a cheap look at the entry operations (`watch_check`); 
 looks in a
 row are suspicious, or every few minutes for what users do not notice yet. While an incident lasts, its
 baseline stays
-the one before it began, and so does its first onset; it is resolved when two minutes were as usual.
+the one before it began, and its first onset stays; it is resolved when two minutes were as usual.
 """
 
 from __future__ import annotations
@@ -66,6 +66,7 @@ class _Memory:
     usual: Usual | None = None
     usual_ns: int = 0
     suspicious: int = 0
+    suspected_ns: int | None = None
     diagnosed_ns: int = 0
     unseen: str | None = None
 
@@ -98,6 +99,8 @@ def _look_out(context: JobContext, options: WatchOptions, memory: _Memory) -> No
         return
     found = look(context.reader, Window(end_ns - _ns(options.recent_s), end_ns), before)
     memory.suspicious = memory.suspicious + 1 if found.suspects else 0
+    if memory.suspicious <= 1:
+        memory.suspected_ns = context.now_ns if found.suspects else None
     if memory.suspicious >= options.confirmations:
         _suspected(context, options, memory, window, found)
     elif options.full_every_s and context.now_ns - memory.diagnosed_ns >= _ns(options.full_every_s):
@@ -141,7 +144,7 @@ def _open(
     impacts: dict[str, float],
 ) -> None:
     entity = _entity(diagnosis)
-    onset_ns = diagnosis.onset_ns or diagnosis.window.start_ns
+    onset_ns = _onset_ns(diagnosis) or (memory.suspected_ns or context.now_ns) - _ns(options.recent_s)
     incident = context.state.open_incident(
         entity=entity,
         verdict=_verdict(diagnosis, options),
@@ -151,7 +154,7 @@ def _open(
         now_ns=context.now_ns,
         impact=_impact(diagnosis, impacts),
     )
-    memory.suspicious, memory.unseen, memory.usual = 0, None, None
+    memory.suspicious, memory.suspected_ns, memory.unseen, memory.usual = 0, None, None, None
     context.log.warning("incident.opened", incident=incident.id, entity=entity, cause=_cause(diagnosis))
 
 
@@ -161,7 +164,7 @@ def _follow(context: JobContext, options: WatchOptions, memory: _Memory, inciden
     age_ns = context.now_ns - incident.opened_ns
     if age_ns > _ns(options.max_age_s) or _over(context, options, memory, incident, end_ns):
         context.state.resolve_incident(incident.id, now_ns=context.now_ns)
-        memory.usual, memory.suspicious = None, 0
+        memory.usual, memory.suspicious, memory.suspected_ns = None, 0, None
         memory.diagnosed_ns = context.now_ns
         context.log.info("incident.resolved", incident=incident.id, lasted_s=age_ns / SECOND_NS)
         return
@@ -196,13 +199,17 @@ def _unseen_is_over(
 
 
 def _improve(context: JobContext, options: WatchOptions, incident: Incident, end_ns: int) -> None:
-    """Diagnose again with what came since, from the same start; a better answer replaces the one before."""
+    """Diagnose again with what came since, from the same start; a better answer replaces the one before.
+
+    The first onset stays unless another cause is found: then what was seen first was something else.
+    """
     first = incident.diagnosis
     window = Window(first.window.start_ns, max(end_ns, first.window.end_ns))
     diagnosis, impacts = _diagnose(context, window, first.baseline)
     if not _is_better(diagnosis, first):
         return
-    diagnosis = dataclasses.replace(diagnosis, onset_ns=first.onset_ns)
+    if _cause(diagnosis) == _cause(first) and _onset_ns(first) is not None:
+        diagnosis = dataclasses.replace(diagnosis, onset_ns=first.onset_ns)
     verdict = max(incident.verdict, _verdict(diagnosis, options), key=lambda verdict: verdict.rank)
     context.state.update_incident(
         incident.id,
@@ -251,6 +258,13 @@ def _cause(diagnosis: Diagnosis) -> str | None:
 def _entity(diagnosis: Diagnosis) -> str:
     """Where users suffer; without symptoms, the cause itself."""
     return diagnosis.symptoms[0].entity if diagnosis.symptoms else (_cause(diagnosis) or "")
+
+
+def _onset_ns(diagnosis: Diagnosis) -> int | None:
+    """Since when; None at the edge of its window, where a diagnosis puts what it cannot date."""
+    if diagnosis.onset_ns is None or diagnosis.onset_ns < diagnosis.window.start_ns + MINUTE_NS // 2:
+        return None
+    return diagnosis.onset_ns
 
 
 def _impact(diagnosis: Diagnosis, impacts: dict[str, float]) -> float | None:
