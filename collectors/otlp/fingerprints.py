@@ -11,7 +11,7 @@ import pyarrow as pa
 from numba import njit
 
 from collectors.otlp.gather import hash_bytes, mix64, values
-from collectors.otlp.layouts import VALUE_ARRAY, VALUE_MAP
+from collectors.otlp.layouts import VALUE_ARRAY, VALUE_BOOL, VALUE_DOUBLE, VALUE_MAP
 
 
 def attribute_sums(buffer: np.ndarray, rows: np.ndarray, parents: int, known: pa.Array | None = None) -> np.ndarray:
@@ -47,9 +47,9 @@ _VALUE, _VALUE_TYPE = 3, 5
 def value_hash(buffer, row, column, type_column):
     """A fingerprint of one settled AnyValue."""
     kind, start = row[type_column], row[column]
-    if kind == 4 and (start & 0x7FFFFFFFFFFFFFFF) > 0x7FF0000000000000:
+    if kind == VALUE_DOUBLE and (start & 0x7FFFFFFFFFFFFFFF) > 0x7FF0000000000000:
         return mix64(np.int64(kind))  # a NaN is a NaN
-    if kind >= 2 and kind <= 6:
+    if kind >= VALUE_BOOL and kind <= VALUE_MAP:
         return mix64(start + kind)
     return hash_bytes(buffer, start, row[column + 1]) + kind
 

@@ -211,13 +211,13 @@ def gather_values(buffer, rows, column, type_column, other, other_offsets):  # n
     for i in range(n):
         kind = rows[i, type_column]
         size = np.int64(0)
-        if kind == 1:
+        if kind == VALUE_TEXT:
             size = rows[i, column + 1]
-        elif kind == 2:
+        elif kind == VALUE_BOOL:
             size = np.int64(4 if rows[i, column] != 0 else 5)
-        elif kind == 3:
+        elif kind == VALUE_INT:
             size = np.int64(_digits(rows[i, column]))
-        elif kind != 0:
+        elif kind != VALUE_NONE:
             size = other_offsets[taken + 1] - other_offsets[taken]
             taken += 1
         offsets[i + 1] = offsets[i] + size
@@ -226,13 +226,14 @@ def gather_values(buffer, rows, column, type_column, other, other_offsets):  # n
     for i in range(n):
         kind = rows[i, type_column]
         at, size = offsets[i], offsets[i + 1] - offsets[i]
-        if kind == 1:
+        if kind == VALUE_TEXT:
             copy_bytes(data, at, buffer, rows[i, column], size)
-        elif kind == 2:
+        elif kind == VALUE_BOOL:
+            # The words are in the TRAILER: "truefalse".
             copy_bytes(data, at, buffer, np.int64(buffer.shape[0] - 16 + (0 if size == 4 else 4)), size)
-        elif kind == 3:
+        elif kind == VALUE_INT:
             _write_int(rows[i, column], size, data, at)
-        elif kind != 0:
+        elif kind != VALUE_NONE:
             copy_bytes(data, at, other, other_offsets[taken], size)
             taken += 1
     return offsets, data, _is_ascii(data)

@@ -12,6 +12,7 @@ import numpy as np
 from numba import njit
 
 from collectors.otlp.gather import same_bytes
+from collectors.otlp.layouts import VALUE_TEXT
 
 
 class KeySet:
@@ -43,7 +44,7 @@ def _find(buffer, rows, words, keys, by_length, found):
     # Columns of a KeyValue row: parent, key (start, length), value (start, length), value_type.
     for i in range(rows.shape[0]):
         length = rows[i, 2]
-        if length + 1 >= by_length.shape[0] or rows[i, 5] != 1 or rows[i, 4] == 0:
+        if length + 1 >= by_length.shape[0] or rows[i, 5] != VALUE_TEXT or rows[i, 4] == 0:
             continue
         for k in range(by_length[length], by_length[length + 1]):
             if same_bytes(buffer, rows[i, 1], words, keys[k, 0], length):
