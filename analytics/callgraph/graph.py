@@ -59,7 +59,7 @@ class CallGraph:
 
     def to_networkx(self) -> nx.MultiDiGraph:
         """Nodes and edges with the columns of the frames as attributes; one edge per kind and protocol."""
-        graph = nx.MultiDiGraph()
+        graph: nx.MultiDiGraph[str] = nx.MultiDiGraph()
         for row in records_of(self.nodes):
             graph.add_node(row.pop("id"), **row)
         for row in records_of(self.edges):
@@ -68,7 +68,7 @@ class CallGraph:
 
     def calls_between(self) -> nx.DiGraph:
         """One edge per caller and callee, with its `calls`; every node is there."""
-        graph = nx.DiGraph()
+        graph: nx.DiGraph[str] = nx.DiGraph()
         graph.add_nodes_from(self.nodes["id"])
         sums = self.edges.groupby(["caller", "callee"], as_index=False)["calls"].sum()
         graph.add_weighted_edges_from(sums.itertuples(index=False, name=None), weight="calls")
@@ -134,7 +134,7 @@ def entry_frame(entries: CallSeries, in_window: np.ndarray) -> pd.DataFrame:
 def cycles_of(edges: pd.DataFrame) -> tuple[tuple[str, ...], ...]:
     """Strongly connected components of more than one node, and nodes that call themselves; names
     ascending."""
-    graph = nx.DiGraph()
+    graph: nx.DiGraph[str] = nx.DiGraph()
     graph.add_edges_from(edges[["caller", "callee"]].itertuples(index=False, name=None))
     rings = [tuple(sorted(ring)) for ring in nx.strongly_connected_components(graph) if len(ring) > 1]
     loops = [(name,) for name in nx.nodes_with_selfloops(graph)]

@@ -66,9 +66,7 @@ class Database:
     def _prepare(self) -> None:
         with self.writing() as connection:
             tables.metadata.create_all(connection)
-            found = connection.scalar(
-                sa.select(tables.settings.c.value).where(tables.settings.c.name == "version")
-            )
+            found = connection.scalar(sa.select(tables.settings.c.value).where(tables.settings.c.name == "version"))
             if found is None:
                 connection.execute(tables.settings.insert().values(name="version", value=str(tables.VERSION)))
             elif int(found) > tables.VERSION:

@@ -24,11 +24,7 @@ class IncidentState:
         self, *, open_only: bool = False, limit: int = 100, changed_since_ns: int | None = None
     ) -> list[Incident]:
         """Newest first. `changed_since_ns` keeps those updated at or after that instant."""
-        query = (
-            sa.select(incidents.c.body)
-            .order_by(incidents.c.opened_ns.desc(), incidents.c.id.desc())
-            .limit(limit)
-        )
+        query = sa.select(incidents.c.body).order_by(incidents.c.opened_ns.desc(), incidents.c.id.desc()).limit(limit)
         if open_only:
             query = query.where(incidents.c.resolved_ns.is_(None))
         if changed_since_ns is not None:

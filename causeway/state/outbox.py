@@ -54,9 +54,7 @@ class OutboxState:
 
     def due(self, now_ns: int, *, forwarder: str | None = None, limit: int = 100) -> list[OutboxRow]:
         """Pending rows whose time has come, oldest first."""
-        query = sa.select(outbox).where(
-            outbox.c.delivery == Delivery.PENDING.value, outbox.c.due_ns <= now_ns
-        )
+        query = sa.select(outbox).where(outbox.c.delivery == Delivery.PENDING.value, outbox.c.due_ns <= now_ns)
         if forwarder is not None:
             query = query.where(outbox.c.forwarder == forwarder)
         return self._rows(query.order_by(outbox.c.id).limit(limit))

@@ -35,11 +35,7 @@ class PatrolState:
     def patrol_history(self, limit: int = 200) -> list[PatrolMark]:
         """The last runs without findings, newest first: the score's history."""
         columns = [column for column in patrol_runs.c if column.name != "report"]
-        query = (
-            sa.select(*columns)
-            .order_by(patrol_runs.c.generated_ns.desc(), patrol_runs.c.id.desc())
-            .limit(limit)
-        )
+        query = sa.select(*columns).order_by(patrol_runs.c.generated_ns.desc(), patrol_runs.c.id.desc()).limit(limit)
         with self._database.reading() as connection:
             rows = connection.execute(query).all()
         return [
@@ -101,9 +97,7 @@ class PatrolState:
     def note_run(self, schedule: str, ns: int) -> None:
         """Remember that the schedule ran at that instant."""
         with self._database.writing() as connection:
-            changed = connection.execute(
-                schedules.update().where(schedules.c.name == schedule).values(last_ns=ns)
-            )
+            changed = connection.execute(schedules.update().where(schedules.c.name == schedule).values(last_ns=ns))
             if changed.rowcount == 0:
                 connection.execute(schedules.insert().values(name=schedule, last_ns=ns))
 

@@ -15,9 +15,7 @@ class SilenceState:
 
     _database: Database
 
-    def silence(
-        self, entity: str, *, starts_ns: int, ends_ns: int, comment: str = "", author: str = ""
-    ) -> Silence:
+    def silence(self, entity: str, *, starts_ns: int, ends_ns: int, comment: str = "", author: str = "") -> Silence:
         """A new silence. Raises ConfigError when it ends before it starts."""
         if ends_ns <= starts_ns:
             raise ConfigError(f"the silence of {entity} would end before it starts")
