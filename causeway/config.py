@@ -43,7 +43,7 @@ def parse(kind: type[T], table: Mapping[str, Any], *, where: str) -> T:
         elif field.default is dataclasses.MISSING and field.default_factory is dataclasses.MISSING:
             raise ConfigError(f"{where}: missing key {name!r}")
     try:
-        return typing.cast(T, kind(**values))
+        return typing.cast("T", kind(**values))
     except ValueError as error:
         raise ConfigError(f"{where}: {error}") from error
 

@@ -29,8 +29,7 @@ def _points(group: str) -> dict[str, EntryPoint]:
     found: dict[str, EntryPoint] = {}
     for point in entry_points(group=f"causeway.{group}"):
         if point.name in found and found[point.name].value != point.value:
-            raise ConfigError(
-                f"two {group} are called {point.name!r}: {found[point.name].value} and {point.value}; remove one package"
-            )
+            values = f"{found[point.name].value} and {point.value}"
+            raise ConfigError(f"two {group} are called {point.name!r}: {values}; remove one package")
         found[point.name] = point
     return found

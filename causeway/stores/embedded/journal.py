@@ -33,7 +33,6 @@ class JournalConfig:
     flush_age_s: float = 4.0  # so that answers lag ten seconds at the most
     buffer_bytes_max: int = 112 << 20
     room_wait_s: float = 5.0  # how long a request waits for the flushing thread before it is told to come back
-    log_bytes_max: int = 8 << 30  # what may wait on disk while the tables cannot be written
     maintenance: MaintenanceConfig = field(default_factory=MaintenanceConfig)
 
 
