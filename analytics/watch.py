@@ -27,7 +27,7 @@ from causeway.window import MINUTE_NS, SECOND_NS, Window
 
 # How often a lasting incident is diagnosed again: (age until which, seconds between). Afterwards not any
 # more.
-_AGAIN = ((3 * MINUTE_NS, 15.0), (10 * MINUTE_NS, 60.0), (30 * MINUTE_NS, 300.0))
+_AGAIN = ((3 * MINUTE_NS, 30.0), (10 * MINUTE_NS, 60.0), (30 * MINUTE_NS, 300.0))
 _USUAL_FOR_NS = 5 * MINUTE_NS
 _DISABLED_S = 60.0
 

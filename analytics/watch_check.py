@@ -35,7 +35,7 @@ class Sensitivity:
 
 # What wakes somebody, and the lower bar that an incident must get below to be over: so it does not flap between.
 OPENING = Sensitivity(failing_min=0.005, slower_min=1.5, slower_ms_min=8.0)
-CLOSING = Sensitivity(failing_min=0.0, slower_min=1.2, slower_ms_min=2.0)
+CLOSING = Sensitivity(failing_min=0.0, slower_min=1.3, slower_ms_min=4.0)
 
 
 @dataclass(frozen=True, slots=True)

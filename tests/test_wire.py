@@ -32,9 +32,7 @@ DIAGNOSIS = Diagnosis(
     verdict=DiagnosisVerdict.CAUSE_FOUND,
     onset_ns=WINDOW.start_ns + 60_000_000_000,
     hypotheses=(
-        Hypothesis(
-            1, "cart", "service", "errors", 0.9, Message("patrol.x"), (EVIDENCE,), (), ("cart", "web")
-        ),
+        Hypothesis(1, "cart", "service", "errors", 0.9, Message("patrol.x"), (EVIDENCE,), (), ("cart", "web")),
     ),
     symptoms=(Symptom("web", "errors", 0.1, 0.01, "ratio", 1e-6),),
     examined={"services": 3},
@@ -42,9 +40,7 @@ DIAGNOSIS = Diagnosis(
 INCIDENT = Incident(1, "web", Verdict.CRITICAL, Message("patrol.x", {"a": None}), 1, 2, None, 87.0, DIAGNOSIS)
 
 
-@pytest.mark.parametrize(
-    "record", [CHART, EVIDENCE, DIAGNOSIS, INCIDENT], ids=lambda record: type(record).__name__
-)
+@pytest.mark.parametrize("record", [CHART, EVIDENCE, DIAGNOSIS, INCIDENT], ids=lambda record: type(record).__name__)
 def test_what_was_written_reads_back_the_same(record):
     """to_json, through JSON text, and from_json lose nothing."""
     text = orjson.dumps(to_json(record, "zh-CN"))
@@ -107,9 +103,7 @@ def test_missing_key_is_named_and_unknown_keys_are_ignored():
 
 @given(
     st.lists(st.one_of(st.none(), st.floats(allow_nan=False, allow_infinity=False)), max_size=5),
-    st.dictionaries(
-        st.text(max_size=5), st.one_of(st.none(), st.integers(-(2**53), 2**53), st.text(max_size=5))
-    ),
+    st.dictionaries(st.text(max_size=5), st.one_of(st.none(), st.integers(-(2**53), 2**53), st.text(max_size=5))),
 )
 def test_any_finite_content_survives(values, placeholders):
     """Charts and messages of any content survive the round trip."""
