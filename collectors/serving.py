@@ -18,6 +18,7 @@ from causeway import logs
 from causeway.errors import ConfigError
 from causeway.stores.embedded.journal import Journal, JournalConfig
 from collectors.intake import Intake, decode_for_log
+from collectors.otlp.decode import warm_up
 from collectors.otlp.grpc_server import serve_grpc
 from collectors.otlp.http_server import otlp_app
 
@@ -53,6 +54,7 @@ def run(data: Path, config: CollectConfig) -> None:
 
 
 async def _collect(data: Path, config: CollectConfig) -> None:
+    warm_up()
     registry = CollectorRegistry()
     ProcessCollector(registry=registry)
     journal = Journal(data, decode=decode_for_log, config=config.store)
