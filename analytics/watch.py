@@ -11,6 +11,7 @@ the one before it began, and its first onset stays; it is resolved when two minu
 from __future__ import annotations
 
 import dataclasses
+import time
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -30,6 +31,8 @@ from causeway.window import MINUTE_NS, SECOND_NS, Window
 _AGAIN = ((3 * MINUTE_NS, 30.0), (10 * MINUTE_NS, 60.0), (30 * MINUTE_NS, 300.0))
 _USUAL_FOR_NS = 5 * MINUTE_NS
 _DISABLED_S = 60.0
+# What diagnoses without a suspicion may cost.
+_SHARE_OF_CORE = 0.02
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,9 +40,9 @@ class WatchOptions:
     """The table `[watch]`. Times in seconds.
 
     every_s: between looks; window_s: diagnosed before now; baseline_s: what is usual; recent_s: of a look;
-    confirmations: suspicious looks before a diagnosis; full_every_s: a diagnosis without suspicion (0:
-    never);
-    quiet_s: as usual for so long resolves; max_age_s: an incident that lasts longer has become usual.
+    confirmations: suspicious looks before a diagnosis; full_every_s: a diagnosis without suspicion (0: never), less
+    often where that would take 2 % of a core; quiet_s: as usual for so long resolves; max_age_s: an incident that
+    lasts longer has become usual.
     """
 
     enabled: bool = True
@@ -48,7 +51,7 @@ class WatchOptions:
     baseline_s: float = 3600.0
     recent_s: float = 90.0
     confirmations: int = 2
-    full_every_s: float = 300.0
+    full_every_s: float = 60.0
     quiet_s: float = 120.0
     max_age_s: float = 6 * 3600.0
     critical_error_ratio: float = 0.05
@@ -69,6 +72,7 @@ class _Memory:
     suspected_ns: int | None = None
     diagnosed_ns: int = 0
     unseen: str | None = None
+    cost_s: float = 0.0
 
 
 def check(config: Mapping[str, Any]) -> None:
@@ -103,7 +107,7 @@ def _look_out(context: JobContext, options: WatchOptions, memory: _Memory) -> No
         memory.suspected_ns = context.now_ns if found.suspects else None
     if memory.suspicious >= options.confirmations:
         _suspected(context, options, memory, window, found)
-    elif options.full_every_s and context.now_ns - memory.diagnosed_ns >= _ns(options.full_every_s):
+    elif options.full_every_s and context.now_ns - memory.diagnosed_ns >= _ns(_pause_s(options, memory)):
         _unseen(context, options, memory, window)
 
 
@@ -124,8 +128,9 @@ def _unseen(context: JobContext, options: WatchOptions, memory: _Memory, window:
 
     It must be found twice in a row at the same place.
     """
-    memory.diagnosed_ns = context.now_ns
+    memory.diagnosed_ns, started_s = context.now_ns, time.process_time()
     diagnosis, impacts = _diagnose(context, window, window.before(_ns(options.baseline_s)))
+    memory.cost_s = time.process_time() - started_s
     cause = _cause(diagnosis)
     if cause is None or diagnosis.symptoms:
         memory.unseen = None
@@ -133,7 +138,14 @@ def _unseen(context: JobContext, options: WatchOptions, memory: _Memory, window:
         _open(context, options, memory, diagnosis, impacts)
     else:
         memory.unseen = cause
-        memory.diagnosed_ns -= _ns(options.full_every_s) - MINUTE_NS  # look again in a minute
+
+
+def _pause_s(options: WatchOptions, memory: _Memory) -> float:
+    """Between diagnoses without a suspicion.
+
+    Longer where they are dear, so that they never cost a core's few percent.
+    """
+    return max(options.full_every_s, memory.cost_s / _SHARE_OF_CORE)
 
 
 def _open(
