@@ -137,7 +137,7 @@ def cycles_of(edges: pd.DataFrame) -> tuple[tuple[str, ...], ...]:
     graph: nx.DiGraph[str] = nx.DiGraph()
     graph.add_edges_from(edges[["caller", "callee"]].itertuples(index=False, name=None))
     rings = [tuple(sorted(ring)) for ring in nx.strongly_connected_components(graph) if len(ring) > 1]
-    loops = [(name,) for name in nx.nodes_with_selfloops(graph)]
+    loops: list[tuple[str, ...]] = [(name,) for name in nx.nodes_with_selfloops(graph)]
     return tuple(sorted(rings + loops, key=lambda ring: (-len(ring), ring)))
 
 
