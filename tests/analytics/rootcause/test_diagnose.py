@@ -39,16 +39,15 @@ def test_the_faulty_service_ranks_first(kind: str, seed: int) -> None:
 
 @pytest.mark.parametrize("start", [0, 20, 40])
 def test_quiet_worlds_have_no_cause(start: int) -> None:
-    """On sixty fault-free windows of several lengths and loads a cause is claimed at most three times."""
-    claimed = [
-        seed
-        for seed in QUIET_SEEDS[start : start + 20]
-        if diagnose(
+    """On sixty fault-free windows of several lengths and loads: no cause in 57 at least, no word at all in 51."""
+    verdicts = [
+        diagnose(
             shop_world(seed=5000 + seed, minutes=((10, 5), (20, 6))[seed % 2], rate=(2.0, 5.0, 12.0)[seed % 3])
         ).verdict
-        is DiagnosisVerdict.CAUSE_FOUND
+        for seed in QUIET_SEEDS[start : start + 20]
     ]
-    assert len(claimed) <= 1, claimed
+    assert verdicts.count(DiagnosisVerdict.CAUSE_FOUND) <= 1
+    assert verdicts.count(DiagnosisVerdict.NO_ANOMALY) >= 17
 
 
 @pytest.mark.parametrize("kind", ["latency", "errors", "crash", "release", "slow_db"])
