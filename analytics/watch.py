@@ -26,9 +26,9 @@ from causeway.findings import Diagnosis, DiagnosisVerdict, Incident, Symptom, Ve
 from causeway.jobs import LAG_NS, JobContext
 from causeway.window import MINUTE_NS, SECOND_NS, Window
 
-# How often a lasting incident is diagnosed again: (age until which, seconds between). Afterwards not any
+# How often a lasting incident is diagnosed again: (time since it was noticed, seconds between). Afterwards not any
 # more.
-_AGAIN = ((3 * MINUTE_NS, 30.0), (10 * MINUTE_NS, 60.0), (30 * MINUTE_NS, 300.0))
+_AGAIN = ((2 * MINUTE_NS, 15.0), (10 * MINUTE_NS, 60.0), (30 * MINUTE_NS, 300.0))
 _USUAL_FOR_NS = 5 * MINUTE_NS
 _DISABLED_S = 60.0
 # What diagnoses without a suspicion may cost.
@@ -70,6 +70,7 @@ class _Memory:
     usual_ns: int = 0
     suspicious: int = 0
     suspected_ns: int | None = None
+    noticed_ns: int | None = None
     diagnosed_ns: int = 0
     unseen: str | None = None
     cost_s: float = 0.0
@@ -167,6 +168,7 @@ def _open(
         impact=_impact(diagnosis, impacts),
     )
     memory.suspicious, memory.suspected_ns, memory.unseen, memory.usual = 0, None, None, None
+    memory.noticed_ns = context.now_ns
     context.log.warning("incident.opened", incident=incident.id, entity=entity, cause=_cause(diagnosis))
 
 
@@ -174,13 +176,14 @@ def _follow(context: JobContext, options: WatchOptions, memory: _Memory, inciden
     """An incident lasts: has it ended, and is more known about it?"""
     end_ns = context.now_ns - LAG_NS
     age_ns = context.now_ns - incident.opened_ns
+    noticed_ns = memory.noticed_ns or incident.opened_ns
     if age_ns > _ns(options.max_age_s) or _over(context, options, memory, incident, end_ns):
         context.state.resolve_incident(incident.id, now_ns=context.now_ns)
-        memory.usual, memory.suspicious, memory.suspected_ns = None, 0, None
+        memory.usual, memory.suspicious, memory.suspected_ns, memory.noticed_ns = None, 0, None, None
         memory.diagnosed_ns = context.now_ns
         context.log.info("incident.resolved", incident=incident.id, lasted_s=age_ns / SECOND_NS)
         return
-    again_s = next((seconds for until_ns, seconds in _AGAIN if age_ns <= until_ns), None)
+    again_s = next((seconds for until_ns, seconds in _AGAIN if context.now_ns - noticed_ns <= until_ns), None)
     if again_s is not None and context.now_ns - memory.diagnosed_ns >= _ns(again_s):
         memory.diagnosed_ns = context.now_ns
         _improve(context, options, incident, end_ns)
@@ -189,7 +192,7 @@ def _follow(context: JobContext, options: WatchOptions, memory: _Memory, inciden
 def _over(context: JobContext, options: WatchOptions, memory: _Memory, incident: Incident, end_ns: int) -> bool:
     """Whether all was as usual for `quiet_s`. Without any request that cannot be told, and it lasts."""
     quiet_ns = _ns(options.quiet_s)
-    if context.now_ns - incident.opened_ns < quiet_ns + MINUTE_NS:
+    if context.now_ns - (memory.noticed_ns or incident.opened_ns) < quiet_ns + MINUTE_NS:
         return False
     if not incident.diagnosis.symptoms:
         return _unseen_is_over(context, options, memory, incident, end_ns)
