@@ -67,7 +67,10 @@ def _value(hint: Any, value: Any, *, where: str) -> Any:
     if hint is float and isinstance(value, int) and not isinstance(value, bool):
         return float(value)
     if hint is not Any:
-        _expect(isinstance(value, hint) and (hint is bool or not isinstance(value, bool)), where, hint.__name__, value)
+        plain: type = hint
+        _expect(
+            isinstance(value, plain) and (plain is bool or not isinstance(value, bool)), where, plain.__name__, value
+        )
     return value
 
 

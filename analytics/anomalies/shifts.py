@@ -12,7 +12,7 @@ import warnings
 from dataclasses import dataclass
 
 import numpy as np
-from scipy import stats  # type: ignore[import-untyped]
+from scipy import stats
 
 PRIOR_DF = 4.0  # the spread of the kin counts as much as this many slots of history
 _CLIP_MAD = 4.0  # values further from the median than this many robust standard deviations are pulled in

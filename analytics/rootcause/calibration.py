@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import numpy as np
-from scipy import stats  # type: ignore[import-untyped]
+from scipy import stats
 
 from analytics.anomalies.shifts import PRIOR_DF, Shifts, level_shifts
 from analytics.rootcause.split import GUARD_SLOTS, Split

@@ -48,7 +48,7 @@ def strengths(entities: np.ndarray, observed: tuple[Observations, ...], material
     harm = np.zeros(shape)
     index = pd.Index(entities)
     for column, seen in enumerate(observed):
-        place = index.get_indexer(seen.entities) if len(seen.entities) else np.zeros(0, dtype=np.int64)
+        place = index.get_indexer(pd.Index(seen.entities)) if len(seen.entities) else np.zeros(0, dtype=np.int64)
         usable = np.flatnonzero((place >= 0) & np.isfinite(seen.p))
         _fill(column, seen, place, usable, (p, best, rows, harm))
     shares = _shares(observed, harm, material)

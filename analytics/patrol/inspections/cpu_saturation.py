@@ -41,14 +41,14 @@ def cpu_saturation(world: World, _graph: CallGraph, options: CpuSaturationOption
         free = [row for row in use.of(service) if np.isfinite(peak_use[row])]
         if bounded:
             row = max(bounded, key=lambda row: peak_share[row])
-            yield _against_limit(world, service, share, row, peak_share[row], options)
+            yield _against_limit(world, service, share, row, float(peak_share[row]), options)
         elif free:
             told = [row for row in free if np.isfinite(usual[row])]
             if not told:
                 yield cpu_saturation.unknown(service, "no_history")
                 continue
             row = max(told, key=lambda row: peak_use[row] - usual[row])
-            yield _against_history(world, service, use, row, peak_use[row], usual[row], options)
+            yield _against_history(world, service, use, row, float(peak_use[row]), float(usual[row]), options)
         else:
             yield cpu_saturation.unknown(service, "no_metric")
 

@@ -46,7 +46,7 @@ def memory(world: World, _graph: CallGraph, options: MemoryOptions) -> Iterator[
     )
     for service in services(world):
         found = [
-            _against_limit(world, service, share, int(row), peak[row], options)
+            _against_limit(world, service, share, int(row), float(peak[row]), options)
             for row in share.of(service)
             if np.isfinite(peak[row])
         ]

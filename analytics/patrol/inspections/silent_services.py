@@ -65,4 +65,4 @@ def _spoke(world: World) -> dict[str, np.ndarray]:
     """service -> (t,) bool: it sent a span in that slot."""
     names = world.operations.keys.get_level_values("service").to_numpy(dtype=object)
     spoke = np.nan_to_num(world.operations.calls) > 0
-    return {str(name): spoke[names == name].any(axis=0) for name in sorted(set(names.tolist()))}
+    return {str(name): np.any(spoke[names == name], axis=0) for name in sorted(set(names.tolist()))}

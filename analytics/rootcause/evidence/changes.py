@@ -70,8 +70,8 @@ def _new_versions(world: World, split: Split) -> list[tuple[Evidence, float]]:
         if len(versions) < 2:
             continue
         for version in versions:
-            mine = members[groups[members] == version]
-            others = members[groups[members] != version]
+            mine = np.asarray(members)[groups[members] == version]
+            others = np.asarray(members)[groups[members] != version]
             if calls[mine][:, split.before].sum() == 0 and calls[mine][:, split.after].sum() > 0:
                 name = str(keys["version"].iloc[mine[0]])
                 rows.append(_compare(world, split, (str(service), name), (calls, errors), (mine, others)))

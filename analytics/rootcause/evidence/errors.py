@@ -72,7 +72,7 @@ def _failing(series: CallSeries, by: str, split: Split) -> _Failing:
 
 def _aligned(found: _Failing, names: np.ndarray) -> _Failing:
     """The same for these names; zeros and NaN for those not among them."""
-    place = pd.Index(found.names).get_indexer(names)
+    place = pd.Index(found.names).get_indexer(pd.Index(names))
     missing = place < 0
     blank = np.zeros((len(names), found.errors.shape[1] if found.errors.ndim == 2 else 0))
     errors, calls = blank.copy(), blank.copy()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from typing import Any
 
 import numpy as np
 import pyarrow as pa
@@ -139,18 +140,17 @@ def _write_day(signal: DeltaSignal, day: int, table: pa.Table, *, compacted: boo
     text = str(np.datetime64(day, "D"))
     _, path = signal.new_path(text, compacted=compacted)
     # Our own schema goes into no file: dictionary columns must come back as the plain text they stand for.
-    pq.write_table(
-        table,
-        path,
-        row_group_size=ROW_GROUP_ROWS,
-        compression="zstd",
-        compression_level=level,
-        use_dictionary=list(layout.dictionary) if layout.dictionary else True,
-        column_encoding=dict(layout.encodings) or None,
-        write_statistics=[signal.time_column, *(key for key in layout.sort if key != signal.time_column)],
-        bloom_filter_options={key: {"ndv": _distinct(table[key]), "fpp": 0.02} for key in layout.bloom} or None,
-        store_schema=False,
-    )
+    options: dict[str, Any] = {
+        "row_group_size": ROW_GROUP_ROWS,
+        "compression": "zstd",
+        "compression_level": level,
+        "use_dictionary": list(layout.dictionary) if layout.dictionary else True,
+        "column_encoding": dict(layout.encodings) or None,
+        "write_statistics": [signal.time_column, *(key for key in layout.sort if key != signal.time_column)],
+        "bloom_filter_options": {key: {"ndv": _distinct(table[key]), "fpp": 0.02} for key in layout.bloom} or None,
+        "store_schema": False,
+    }
+    pq.write_table(table, path, **options)
     if signal.name == "spans" and compacted:
         file_index.write(path, table)
     return DataFile(str(path), text, table.num_rows, path.stat().st_size, times["min"], times["max"], compacted)

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections import OrderedDict
 from collections.abc import Callable
+from typing import Any
 
 import numpy as np
 import pyarrow as pa
@@ -131,9 +132,8 @@ class SeenMinutes:
             if not np.isin(span, minutes).any():
                 continue
             time = pc.field(self._signal.time_column)
-            rows = pq.read_table(
-                file.path, columns=self._columns, filters=(time >= first) & (time < last), partitioning=None
-            )
+            options: dict[str, Any] = {"filters": (time >= first) & (time < last), "partitioning": None}
+            rows = pq.read_table(file.path, columns=self._columns, **options)
             wanted = np.isin(rows[self._signal.time_column].to_numpy() // MINUTE_NS, minutes)
             if wanted.any():
                 parts.append(rows.filter(pa.array(wanted)))
