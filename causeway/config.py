@@ -67,10 +67,9 @@ def _value(hint: Any, value: Any, *, where: str) -> Any:
     if hint is float and isinstance(value, int) and not isinstance(value, bool):
         return float(value)
     if hint is not Any:
-        plain: type = hint
-        _expect(
-            isinstance(value, plain) and (plain is bool or not isinstance(value, bool)), where, plain.__name__, value
-        )
+        plain = typing.cast("type", hint)
+        fits = isinstance(value, plain) and (plain is bool or not isinstance(value, bool))
+        _expect(fits, where, plain.__name__, value)
     return value
 
 
