@@ -18,6 +18,8 @@ from dashboards.view import View
 ROW_PX, HEAD_PX = 34, 34
 # A table this long scrolls inside its card.
 ROWS_SHOWN_MAX = 14
+# On a phone the table scrolls sideways rather than cutting numbers off.
+WIDTH_MIN_PX = {"name": 140, "number": 96, "bar": 112, "prose": 220, "waterfall": 360}
 # The grid takes its colours from our variables, so that both themes fit without the server.
 _THEME = (
     "themeQuartz.withParams({backgroundColor: 'transparent', foregroundColor: 'var(--text)', "
@@ -57,7 +59,7 @@ def grid(
     table = dag.AgGrid(
         id=key,
         columnDefs=[_definition(column) for column in columns],
-        rowData=list(rows),
+        rowData=[dict(row) for row in rows],
         getRowId="params.data.key",
         defaultColDef={
             "sortable": True,
@@ -86,6 +88,8 @@ def grid(
 
 def _definition(column: Column) -> dict[str, Any]:
     definition: dict[str, Any] = {"field": column.field, "headerName": column.title}
+    if column.kind in WIDTH_MIN_PX and column.width is None:
+        definition["minWidth"] = WIDTH_MIN_PX[column.kind]
     sized = {"width": column.width, "flex": column.flex, "sort": column.sort}
     definition.update({name: value for name, value in sized.items() if value is not None})
     if column.kind == "number":

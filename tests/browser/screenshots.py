@@ -70,7 +70,7 @@ def _address(options: argparse.Namespace) -> Iterator[str]:
         return
     made = {
         "quiet": lambda: ShopServices(),
-        "many": lambda: ShopServices(faults=["errors"], services=500, rate=2.0),
+        "many": lambda: ShopServices(faults=["errors"], services=500, rate=1.0),
         "empty": EmptyServices,
         "broken": BrokenServices,
     }
@@ -97,7 +97,7 @@ def _round(browser: Browser, url: str, options: argparse.Namespace, *, theme: st
 
 
 def _settle(page: Page) -> None:
-    page.wait_for_selector("h1", timeout=60_000)
+    page.wait_for_selector("h1", timeout=300_000)
     page.wait_for_selector("#page:not(:has(.skeleton))", state="attached", timeout=60_000)
     page.wait_for_function(TABLES_DRAWN)
     page.wait_for_timeout(SETTLE_MS)

@@ -37,10 +37,7 @@ def test_a_click_on_the_map_opens_the_service(watched: Watched) -> None:
     """A box of the map is a link."""
     page = watched.open("/map?range=15m")
     page.wait_for_function("() => document.querySelector('#map')?._cyreg?.cy?.nodes().length > 10")
-    spot = page.evaluate(
-        """() => { const cy = document.querySelector('#map')._cyreg.cy;
-        const box = cy.container().getBoundingClientRect(); const at = cy.getElementById('catalog').renderedPosition(); return {x: box.left + at.x, y: box.top + at.y}; }"""
-    )
+    spot = page.evaluate(PLACE_OF_CATALOG)
     page.mouse.click(spot["x"], spot["y"])
     expect(page.locator("h1")).to_have_text("catalog")
 
@@ -161,6 +158,13 @@ def test_every_page_is_named_and_labelled(watched: Watched) -> None:
         expect(page.locator("main, header, nav")).to_have_count(3)
         assert page.evaluate(UNLABELLED) == []
 
+
+PLACE_OF_CATALOG = """() => {
+  const cy = document.querySelector('#map')._cyreg.cy;
+  const box = cy.container().getBoundingClientRect();
+  const at = cy.getElementById('catalog').renderedPosition();
+  return {x: box.left + at.x, y: box.top + at.y};
+}"""
 
 UNLABELLED = """() => [...document.querySelectorAll('input, select, button')]
   .filter(e => e.type !== 'hidden' && !e.closest('.ag-root-wrapper') && !e.closest('[hidden]'))
