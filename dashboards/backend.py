@@ -28,7 +28,11 @@ class QuietServer(FastAPIDashServer):
 
 
 def serve_pages(server: FastAPI, dash: Any) -> None:
-    """Answer every page's address with the one HTML page, others too but with 404. To be called last."""
+    """Answer every page's address with the one HTML page, others too but with 404. To be called last.
+
+    Dash collects scripts and callbacks when its own first address is asked for; a visit may begin elsewhere.
+    """
+    dash._setup_server()
 
     @server.get("/{path:path}", include_in_schema=False)
     async def page(request: Request, path: str) -> Response:

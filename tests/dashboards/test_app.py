@@ -52,6 +52,12 @@ def test_every_asset_of_the_page_is_there(client: TestClient) -> None:
     assert all(client.get(path).status_code == 200 for path in found)
 
 
+def test_a_visit_may_begin_on_any_page(shop: ShopServices) -> None:
+    """The very first request to a fresh server may be a deep link: it names all scripts."""
+    fresh = TestClient(create_app(shop), base_url="http://localhost")
+    assert "causeway.js" in fresh.get("/incident/2").text
+
+
 def test_large_answers_are_compressed(client: TestClient) -> None:
     """A megabyte of scripts travels as a fraction of it."""
     answer = client.get("/assets/causeway.css", headers={"Accept-Encoding": "gzip"})
