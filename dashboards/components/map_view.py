@@ -45,7 +45,8 @@ def choose_shown(
     entries = graph.nodes.loc[graph.nodes["entry"].to_numpy(dtype=bool), "id"].astype(str).tolist()
     busiest = graph.nodes.sort_values("calls", ascending=False, kind="stable")["id"].astype(str).tolist()
     chosen: dict[str, None] = dict.fromkeys(off[: NODES_MAX // 2])
-    for name in [*entries, *sorted(_within(graph, set(chosen), 1)), *busiest]:
+    near = _within(graph, set(chosen), 1)
+    for name in [*entries, *(name for name in busiest if name in near), *busiest]:
         if len(chosen) >= NODES_MAX:
             break
         chosen.setdefault(name)

@@ -11,6 +11,8 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 SWEEPS = 8
+# A taller layer would make everything else too small to read.
+ROWS_MAX = 16
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,12 +50,21 @@ def layered(
     arcs = sorted({(a, b) for a, b in edges if a != b and a in known and b in known})
     kept = _without_cycles(names, arcs, first=sorted(set(first) & known))
     layers = _ordered(_layers(names, kept), arcs)
-    tallest = max((len(layer) for layer in layers), default=0)
-    places = {}
-    for x, layer in enumerate(layers):
-        offset = (tallest - len(layer)) / 2
-        for y, name in enumerate(layer):
-            places[name] = Place(x, y, x * spacing.layer, (y + offset) * spacing.row)
+    return _placed(layers, spacing)
+
+
+def _placed(layers: Sequence[Sequence[str]], spacing: Spacing) -> dict[str, Place]:
+    """Pixels: every layer in the middle; one taller than ROWS_MAX stands in several columns, in reading order."""
+    columns = [max(1, -(-len(layer) // ROWS_MAX)) for layer in layers]
+    tallest = max((-(-len(layer) // wide) for layer, wide in zip(layers, columns, strict=True)), default=0)
+    places: dict[str, Place] = {}
+    left = 0
+    for number, (layer, wide) in enumerate(zip(layers, columns, strict=True)):
+        offset = (tallest - -(-len(layer) // wide)) / 2
+        for row, name in enumerate(layer):
+            down, across = divmod(row, wide)
+            places[name] = Place(number, row, (left + across) * spacing.layer, (down + offset) * spacing.row)
+        left += wide
     return places
 
 

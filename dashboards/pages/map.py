@@ -82,19 +82,19 @@ def _tools(view: View, shown: MapShown, total: int) -> Component:
     if shown.focus:
         for hops in (1, 2, 3):
             chosen = " chosen" if shown.hops == hops else ""
-            tabs.append(html.A(view.say("map_hops", hops=hops), href=view.href(hops=hops), className=f"tab{chosen}"))
+            tabs.append(html.A(view.say("map_hops", hops=hops), href=view.href(hops=hops), className=f"pill{chosen}"))
         tabs.append(
             html.A(
                 view.say("map_everything", count=quantity(total)),
                 href=view.href(focus=None, hops=None),
-                className="tab",
+                className="pill",
             )
         )
     elif shown.hidden:
-        tabs.append(html.A(view.say("map_show_all", count=total), href=view.href(all=1), className="tab"))
+        tabs.append(html.A(view.say("map_show_all", count=total), href=view.href(all=1), className="pill"))
     elif view.address.get("all") == "1":
-        tabs.append(html.A(view.say("map_show_some"), href=view.href(all=None), className="tab"))
-    return html.Div(tabs, className="tabs map-tools")
+        tabs.append(html.A(view.say("map_show_some"), href=view.href(all=None), className="pill"))
+    return html.Div(tabs, className="pills map-tools")
 
 
 PAGE = Page(name="map", path="/map", title="title_map", render=render, nav=(1, "sitemap"))

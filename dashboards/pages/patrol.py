@@ -195,7 +195,7 @@ def _report(view: View, run: PatrolRun | None) -> Component | None:
         href=view.href(report=None if frame else 1),
         className="button",
     )
-    tools = html.Div([*([shown] if page else []), *links], className="tabs", style={"padding": "4px 16px 12px"})
+    tools = html.Div([*([shown] if page else []), *links], className="pills", style={"padding": "4px 16px 12px"})
     return card(view.say("report"), [tools, *frame], class_name="flush")
 
 

@@ -43,8 +43,8 @@ def render(view: View, services: Services, _values: Mapping[str, str]) -> Compon
             html.A(view.say("open_trace", id=asked), href=view.href(f"/trace/{asked.lower()}"), className="button")
         )
     if names:
-        links = [html.A(name, href=view.href(f"/service/{name}"), className="tab") for name in names[:SERVICES_MAX]]
-        parts.append(card(view.say("title_services"), html.Div(links, className="tabs")))
+        links = [html.A(name, href=view.href(f"/service/{name}"), className="pill") for name in names[:SERVICES_MAX]]
+        parts.append(card(view.say("title_services"), html.Div(links, className="pills")))
     if lines is not None and lines.table.num_rows:
         parts.append(card(view.say("log_lines"), log_table(view, "logs", lines.table), class_name="flush"))
     return page_body(parts)

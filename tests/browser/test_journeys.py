@@ -134,7 +134,7 @@ def test_the_search_box_finds_services(watched: Watched) -> None:
     page.keyboard.press("/")
     page.keyboard.type("paym")
     page.keyboard.press("Enter")
-    expect(page.locator("#page .tab")).to_have_text("payment")
+    expect(page.locator("#page .pill")).to_have_text("payment")
 
 
 def test_every_page_is_named_and_labelled(watched: Watched) -> None:
