@@ -12,10 +12,10 @@ from tests.browser.serving import serving
 from tests.dashboards.fakes import ShopServices
 from tests.servers.chromium import chromium
 
-# Cytoscape says this of the wheel sensitivity that its wrapper always sets.
 # The machine may be busy, and the charts' script is large.
 expect.set_options(timeout=20_000)
 
+# Cytoscape says this of the wheel sensitivity that its wrapper always sets.
 QUIET = ("custom wheel sensitivity",)
 
 
@@ -39,9 +39,9 @@ class Watched:
         return self.page
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def browser() -> Iterator[Browser]:
-    """The system's Chromium."""
+    """The system's Chromium. Closed with the module: while it is open no other test may run an event loop."""
     with chromium() as opened:
         yield opened
 
