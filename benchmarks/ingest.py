@@ -29,6 +29,8 @@ import pyarrow.compute as pc
 
 from benchmarks import machine
 from causeway.stores import open_store
+from causeway.stores.embedded import file_index
+from causeway.stores.embedded.delta import DeltaSignal
 from causeway.window import DAY_NS, Window
 
 SETTLE_S = 45.0  # longer than it takes until quiet tables are compacted
@@ -97,11 +99,13 @@ def stored(data: Path) -> dict[str, int]:
 
 
 def table_bytes(data: Path) -> int:
-    """Bytes of all tables, by what their logs name as live."""
+    """Bytes of all tables, by what their logs name as live, with the filters beside the files of spans."""
     reader = open_store(data)
     status = reader.status()
+    live = {Path(file.path).stem for file in DeltaSignal(data, "spans").files()}
     reader.close()
-    return sum(table.bytes for table in status.tables)
+    filters = sum(path.stat().st_size for path in data.glob(f"spans/*/*{file_index.SUFFIX}") if path.stem in live)
+    return sum(table.bytes for table in status.tables) + filters
 
 
 def measure(data: Path, *, spans: int, kill: bool, settle_s: float) -> dict[str, Any]:

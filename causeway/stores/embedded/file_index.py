@@ -2,7 +2,7 @@
 
 Without them a trace costs a look into every file, and a rare value a scan of every attribute of every span. The filter
 of attributes has a fixed number of bits a span: with three values a span that occur nowhere else it lets one file in
-eight through for nothing. A file without filters is always read.
+four through for nothing. A file without filters is always read.
 """
 
 from __future__ import annotations
@@ -18,9 +18,9 @@ from numba import njit
 from causeway.stores.embedded.hashing import IdentitySet, binary_hash, fold
 
 SUFFIX = ".index"
-ATTRIBUTE_BITS_PER_SPAN = 12
+ATTRIBUTE_BITS_PER_SPAN = 10
 TRACE_BITS_PER_TRACE = 12
-_PROBES = 3
+_PROBES = 2
 _KEPT = 1024  # filters kept in memory, about 250 KB each
 
 

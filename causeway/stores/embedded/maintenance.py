@@ -13,6 +13,7 @@ from collections import defaultdict
 from dataclasses import dataclass, field
 from pathlib import Path
 
+import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
@@ -20,13 +21,19 @@ from causeway import logs, records
 from causeway.errors import StoreError
 from causeway.stores.embedded import file_index, parquet
 from causeway.stores.embedded.delta import DataFile, DeltaSignal
+from causeway.stores.embedded.tally import Tally
 from causeway.stores.embedded.writer import TableWriter
 from causeway.window import DAY_NS
 
 log = logs.get("store")
 
+TRIM_EVERY_S = 60.0  # more often costs: what is given back must be taken again
 _ROLLUPS = tuple(name for name in records.TABLES if name.startswith("rollup_"))
 _REFERENCES = ("series", "resources")
+_MEASURES = {
+    "calls", "errors", "duration_ns_sum", "gap_calls", "gap_ns_sum", "self_ns_sum", "spans", "roots", "linked",
+    "skewed", "lines",
+}  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,7 +71,7 @@ class Maintenance:
         self._wake = threading.Event()
         self._stop = threading.Event()
         self._doomed: list[tuple[float, str]] = []
-        self._cleaned = time.monotonic()
+        self._cleaned = self._trimmed = time.monotonic()
         self._thread = threading.Thread(target=self._run, name="maintenance", daemon=True)
 
     def start(self) -> None:
@@ -111,7 +118,9 @@ class Maintenance:
                 with self._writer.lock:
                     table.clean()
         self._delete_doomed()
-        _give_memory_back()
+        if time.monotonic() - self._trimmed > TRIM_EVERY_S:
+            self._trimmed = time.monotonic()
+            _give_memory_back()
 
     # -- compaction ----------------------------------------------------------------------------------------------
 
@@ -232,16 +241,20 @@ def _written_ns(file: DataFile) -> int:
 def add_up(rows: pa.Table, name: str) -> pa.Table:
     """Rollup rows with equal keys added up, those that come to nothing left out."""
     schema = records.TABLES[name][0]
-    measures = [
-        field.name for field in schema if field.name in {
-            "calls", "errors", "duration_ns_sum", "gap_calls", "gap_ns_sum", "self_ns_sum", "spans", "roots", "linked",
-            "skewed", "lines",
-        }
-    ]  # fmt: skip
-    keys = [field.name for field in schema if field.name not in measures]
-    summed = rows.unify_dictionaries().group_by(keys).aggregate([(measure, "sum") for measure in measures])
-    summed = summed.rename_columns([*keys, *measures]).select(schema.names)
-    some = pc.not_equal(summed[measures[0]], 0)
-    for measure in measures[1:]:
-        some = pc.or_(some, pc.not_equal(summed[measure], 0))
-    return summed.filter(some)
+    measures = tuple(field.name for field in schema if field.name in _MEASURES)
+    keys = tuple(field.name for field in schema if field.name not in measures)
+    columns = {key: rows[key].combine_chunks().dictionary_encode() for key in keys}
+    tally = Tally(keys, measures)
+    tally.add({key: _codes(column) for key, column in columns.items()}, **{m: rows[m].to_numpy() for m in measures})
+    summed = tally.take()
+    if summed is None:
+        return schema.empty_table()
+    found = {
+        key: column.dictionary.take(pa.array(summed[key], mask=summed[key] < 0)) for key, column in columns.items()
+    }
+    return pa.table({**found, **{measure: summed[measure] for measure in measures}}).select(schema.names).cast(schema)
+
+
+def _codes(column: pa.DictionaryArray) -> np.ndarray:
+    """(n,) int64 places in the dictionary, -1 for null."""
+    return pc.fill_null(column.indices, -1).to_numpy(zero_copy_only=False).astype(np.int64)

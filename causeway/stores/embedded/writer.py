@@ -43,7 +43,7 @@ COMMIT_ORDER = (
 )
 # A flush of this many rows is written in its final form at once; smaller ones wait for compaction.
 FINAL_ROWS = 65_536
-LEVEL_FINAL, LEVEL_SMALL = 6, 1
+LEVEL_FINAL, LEVEL_SMALL = 3, 1
 _LINKED_COLUMNS = (
     "parent_span_id",
     "service",
