@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from analytics import runner
+from analytics import analyze
 
 Data = Annotated[Path | None, typer.Option("--data", help="Folder of the embedded store. Default: causeway-data.")]
 Config = Annotated[Path | None, typer.Option("--config", help="Settings (TOML); `data` there names the folder.")]
@@ -39,7 +39,7 @@ def register(app: typer.Typer) -> None:
     app.command("diagnose")(diagnose)
     patrol_app.command("run")(patrol_run)
     app.add_typer(patrol_app, name="patrol")
-    runner.register(app)
+    analyze.register(app)
 
 
 def graph(

@@ -1,13 +1,11 @@
 """The loop of `causeway analyze`: runs each job when it wants to be run, and goes on whatever fails.
 
-A store that does not answer is said once and tried again, each time later. A job that crashes is logged
-with its
+A store that does not answer is said once and tried again, each time later. A job that crashes is logged with its
 trace and tried again, each time later, while the others go on. A wrong setting ends the process at once.
 """
 
 from __future__ import annotations
 
-import signal
 import sys
 import threading
 import time
@@ -15,12 +13,9 @@ import traceback
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Annotated, Any
-
-import typer
+from typing import Any
 
 from causeway import logs, registry
-from causeway.config import load_toml
 from causeway.errors import ConfigError, StoreError
 from causeway.jobs import Job, JobContext
 from causeway.state import State, open_state
@@ -158,27 +153,3 @@ def _check(job: Job, config: Mapping[str, Any]) -> None:
     check = getattr(sys.modules.get(getattr(job, "__module__", "")), "check", None)
     if check is not None:
         check(config)
-
-
-def register(app: typer.Typer) -> None:
-    """Add `causeway analyze`."""
-
-    @app.command()
-    def analyze(
-        data: Annotated[Path | None, typer.Option(help="Folder of the embedded store [causeway-data].")] = None,
-        config: Annotated[Path | None, typer.Option(help="Settings (TOML); `data` there names the folder.")] = None,
-        once: Annotated[bool, typer.Option("--once", help="Run every job once and end.")] = False,
-    ) -> None:
-        """Watch for incidents, run scheduled patrols, forward alerts: until Ctrl-C."""
-        from analytics.reading import Asked, data_folder
-
-        folder = data_folder(Asked(data, config, None, None, None, "en"))
-        runner = Runner(folder, load_toml(config) if config else {})
-        if once:
-            runner.step()
-            runner.close()
-            return
-        stop = threading.Event()
-        for number in (signal.SIGTERM, signal.SIGINT):
-            signal.signal(number, lambda *_: stop.set())
-        runner.run(stop)
