@@ -15,7 +15,7 @@ import numpy as np
 import pyarrow as pa
 from numba import njit
 
-from causeway.stores.embedded.hashing import IdentitySet, binary_hash, fold
+from causeway.stores.linking.hashing import IdentitySet, binary_hash, fold
 
 SUFFIX = ".index"
 ATTRIBUTE_BITS_PER_SPAN = 10

@@ -21,7 +21,7 @@ from causeway import logs, records
 from causeway.errors import StoreError
 from causeway.stores.embedded import file_index, parquet
 from causeway.stores.embedded.delta import DataFile, DeltaSignal
-from causeway.stores.embedded.tally import Tally
+from causeway.stores.linking.tally import Tally
 from causeway.stores.embedded.writer import TableWriter
 from causeway.window import DAY_NS
 

@@ -16,7 +16,7 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from causeway.stores.embedded.delta import DeltaSignal
-from causeway.stores.embedded.hashing import IdentitySet, attributes_hash, binary_hash, fold
+from causeway.stores.linking.hashing import IdentitySet, attributes_hash, binary_hash, fold
 from causeway.window import MINUTE_NS
 
 IDENTITIES_MAX = 4_000_000  # per table; 16 to 32 bytes each

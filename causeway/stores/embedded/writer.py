@@ -20,8 +20,8 @@ import pyarrow.compute as pc
 from causeway import records
 from causeway.stores.embedded import parquet
 from causeway.stores.embedded.delta import DeltaSignal
-from causeway.stores.embedded.hashing import IdentitySet
-from causeway.stores.embedded.linking import Linker
+from causeway.stores.linking.hashing import IdentitySet
+from causeway.stores.linking.linker import Linker
 from causeway.stores.embedded.seen import IDENTITIES, SeenMinutes
 
 REFERENCES = ("resources", "series")

@@ -9,7 +9,7 @@ import pyarrow as pa
 import pytest
 
 from causeway import records
-from causeway.stores.embedded.linking import Linker
+from causeway.stores.linking.linker import Linker
 from tests.contracts.store_contract import edges_by_hand
 from tests.small_store import Shop, shop_batch
 

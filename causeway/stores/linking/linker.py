@@ -16,9 +16,9 @@ import pyarrow.compute as pc
 
 from causeway import records
 from causeway.latency import bucket_of
-from causeway.stores.embedded.hashing import binary_hash, fold, map_find, map_put
-from causeway.stores.embedded.interning import Combinations, Interner
-from causeway.stores.embedded.tally import Tally
+from causeway.stores.linking.hashing import binary_hash, fold, map_find, map_put
+from causeway.stores.linking.interning import Combinations, Interner
+from causeway.stores.linking.tally import Tally
 
 SPANS_REMEMBERED_MAX = 1_000_000  # about 60 bytes each, with the index
 WAITING_MAX = 200_000  # children whose parent may still come
