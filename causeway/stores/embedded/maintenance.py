@@ -21,8 +21,8 @@ from causeway import logs, records
 from causeway.errors import StoreError
 from causeway.stores.embedded import file_index, parquet
 from causeway.stores.embedded.delta import DataFile, DeltaSignal
-from causeway.stores.linking.tally import Tally
 from causeway.stores.embedded.writer import TableWriter
+from causeway.stores.linking.tally import Tally
 from causeway.window import DAY_NS
 
 log = logs.get("store")

@@ -7,7 +7,6 @@ arrives, which costs nothing where the table has no file of that time.
 from __future__ import annotations
 
 from collections import OrderedDict
-from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -16,60 +15,11 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from causeway.stores.embedded.delta import DeltaSignal
-from causeway.stores.linking.hashing import IdentitySet, attributes_hash, binary_hash, fold
+from causeway.stores.linking.hashing import IdentitySet
+from causeway.stores.linking.identity import IDENTITIES
 from causeway.window import MINUTE_NS
 
 IDENTITIES_MAX = 4_000_000  # per table; 16 to 32 bytes each
-
-Identity = Callable[[pa.Table], np.ndarray]
-
-
-def span_identity(table: pa.Table) -> np.ndarray:
-    return fold(binary_hash(table["trace_id"]), binary_hash(table["span_id"]))
-
-
-def log_identity(table: pa.Table) -> np.ndarray:
-    texts = [binary_hash(table[name]) for name in ("service", "instance", "severity", "body", "trace_id", "span_id")]
-    numbers = [_integers(table[name]) for name in ("time_ns", "observed_ns", "ordinal", "resource_id")]
-    return fold(*texts, *numbers, attributes_hash(table["attributes"]))
-
-
-def event_identity(table: pa.Table) -> np.ndarray:
-    texts = [binary_hash(table[name]) for name in ("kind", "entity", "instance", "reason", "message")]
-    return fold(*texts, _integers(table["time_ns"]), attributes_hash(table["attributes"]))
-
-
-def point_identity(table: pa.Table) -> np.ndarray:
-    return fold(_integers(table["series_id"]), _integers(table["time_ns"]))
-
-
-def exemplar_identity(table: pa.Table) -> np.ndarray:
-    value = table["value"].to_numpy().view(np.uint64)
-    return fold(_integers(table["series_id"]), _integers(table["time_ns"]), value, binary_hash(table["trace_id"]))
-
-
-IDENTITIES: dict[str, tuple[Identity, tuple[str, ...]]] = {
-    "spans": (span_identity, ("trace_id", "span_id")),
-    "logs": (
-        log_identity,
-        (
-            "service",
-            "instance",
-            "severity",
-            "body",
-            "trace_id",
-            "span_id",
-            "observed_ns",
-            "ordinal",
-            "resource_id",
-            "attributes",
-        ),
-    ),
-    "samples": (point_identity, ("series_id",)),
-    "histograms": (point_identity, ("series_id",)),
-    "exemplars": (exemplar_identity, ("series_id", "value", "trace_id")),
-    "events": (event_identity, ("kind", "entity", "instance", "reason", "message", "attributes")),
-}
 
 
 class SeenMinutes:
@@ -138,8 +88,3 @@ class SeenMinutes:
             if wanted.any():
                 parts.append(rows.filter(pa.array(wanted)))
         return pa.concat_tables(parts) if parts else None
-
-
-def _integers(column: pa.ChunkedArray) -> np.ndarray:
-    """(n,) uint64 of an integer column, null as 0."""
-    return pc.fill_null(column, 0).to_numpy().astype(np.int64).view(np.uint64)

@@ -20,9 +20,10 @@ import pyarrow.compute as pc
 from causeway import records
 from causeway.stores.embedded import parquet
 from causeway.stores.embedded.delta import DeltaSignal
+from causeway.stores.embedded.seen import SeenMinutes
 from causeway.stores.linking.hashing import IdentitySet
+from causeway.stores.linking.identity import IDENTITIES
 from causeway.stores.linking.linker import Linker
-from causeway.stores.embedded.seen import IDENTITIES, SeenMinutes
 
 REFERENCES = ("resources", "series")
 RECORDS = ("spans", "logs", "samples", "histograms", "exemplars", "events")
