@@ -6,15 +6,27 @@ from pathlib import Path
 
 from causeway.state.database import Database
 from causeway.state.incidents import IncidentState
+from causeway.state.leader import Leadership
 from causeway.state.outbox import OutboxState
 from causeway.state.patrols import PatrolState
 from causeway.state.records import Delivery, OutboxRow, PatrolMark, PatrolRun, Silence
+from causeway.state.rollups import RollupLease, RollupState
 from causeway.state.silences import SilenceState
 
-__all__ = ["Delivery", "OutboxRow", "PatrolMark", "PatrolRun", "Silence", "State", "open_state"]
+__all__ = [
+    "Delivery",
+    "Leadership",
+    "OutboxRow",
+    "PatrolMark",
+    "PatrolRun",
+    "RollupLease",
+    "Silence",
+    "State",
+    "open_state",
+]
 
 
-class State(IncidentState, PatrolState, OutboxState, SilenceState):
+class State(IncidentState, PatrolState, OutboxState, SilenceState, RollupState):
     """The whole state. Safe from many threads and processes at once; each call is one short transaction."""
 
     def __init__(self, database: Database) -> None:
@@ -24,6 +36,10 @@ class State(IncidentState, PatrolState, OutboxState, SilenceState):
     def location(self) -> str:
         """Where the state lies, without any password."""
         return self._database.shown
+
+    def leadership(self) -> Leadership:
+        """A part in the election of the one leader among all who work on this state; for the caller to close."""
+        return Leadership(self._database)
 
     def close(self) -> None:
         """Give back connections and files."""

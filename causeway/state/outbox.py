@@ -59,6 +59,13 @@ class OutboxState:
             query = query.where(outbox.c.forwarder == forwarder)
         return self._rows(query.order_by(outbox.c.id).limit(limit))
 
+    def claim(self, row_id: int, *, now_ns: int, until_ns: int) -> bool:
+        """Whether the due row is now the caller's alone to deliver; where nothing becomes of it, it is due again
+        at `until_ns`."""
+        row = (outbox.c.id == row_id, outbox.c.delivery == Delivery.PENDING.value, outbox.c.due_ns <= now_ns)
+        with self._database.writing() as connection:
+            return connection.execute(outbox.update().where(*row).values(due_ns=until_ns)).rowcount == 1
+
     def outbox_rows(
         self,
         *,

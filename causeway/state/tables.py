@@ -1,10 +1,13 @@
-"""The tables of the state. Bodies are JSON as `causeway.wire` writes it; times are Unix ns."""
+"""The tables of the state. Bodies are JSON as `causeway.wire` writes it; times are Unix ns.
+
+A change here is a step in `causeway.state.migrations` as well, and a VERSION.
+"""
 
 from __future__ import annotations
 
 import sqlalchemy as sa
 
-VERSION = 1
+VERSION = 2
 
 metadata = sa.MetaData()
 _BIG = sa.BigInteger()
@@ -87,4 +90,16 @@ silences = sa.Table(
     sa.Column("comment", sa.Text, nullable=False),
     sa.Column("author", sa.Text, nullable=False),
     sqlite_autoincrement=True,
+)
+
+# Minutes whose rollups an analyzer computes now, or that wait to be computed again (`until_ns` is past). again: what
+# the minute depends on changed while it was computed.
+rollup_leases = sa.Table(
+    "rollup_leases",
+    metadata,
+    sa.Column("store", sa.Text, primary_key=True),
+    sa.Column("minute_ns", _BIG, primary_key=True, autoincrement=False),
+    sa.Column("owner", sa.Text, nullable=False),
+    sa.Column("until_ns", _BIG, nullable=False),
+    sa.Column("again", sa.Boolean, nullable=False),
 )

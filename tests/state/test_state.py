@@ -1,4 +1,4 @@
-"""The state, over SQLite files as every installation has them."""
+"""The state: the same rules over SQLite files and over PostgreSQL."""
 
 import subprocess
 import sys
@@ -24,8 +24,8 @@ DIAGNOSIS = Diagnosis(WINDOW, Window(0, 1_000), DiagnosisVerdict.NO_CLEAR_CAUSE,
 
 
 @pytest.fixture
-def state(tmp_path):
-    state = open_state(tmp_path)
+def state(place):
+    state = open_state(place)
     yield state
     state.close()
 
@@ -138,6 +138,31 @@ def test_outbox_row_goes_through_its_states(state):
     assert state.outbox_rows(delivery=Delivery.DEAD)[0].error == "bad"
 
 
+def test_a_due_row_is_claimed_by_one_only(state):
+    """Of all who want to deliver a row one may; when nothing becomes of it, it is due again."""
+    state.enqueue("am", "a", {}, now_ns=10)
+    row = state.due(10)[0]
+    with ThreadPoolExecutor(8) as pool:
+        claims = list(pool.map(lambda _: state.claim(row.id, now_ns=10, until_ns=40), range(8)))
+    assert sorted(claims) == [False] * 7 + [True]
+    assert state.due(39) == [] and [again.id for again in state.due(40)] == [row.id]
+    state.mark_delivered(row.id, now_ns=41)
+    assert not state.claim(row.id, now_ns=50, until_ns=60)
+
+
+def test_changes_at_once_lose_nothing(state):
+    """Each of several writers changes what the others leave: no update is lost, no key enters twice."""
+    opened(state)
+    changes = [{"impact": 7.0}, {"verdict": Verdict.CRITICAL}, {"summary": Message("alert.y")}] * 4
+    with ThreadPoolExecutor(6) as pool:
+        list(pool.map(lambda change: state.update_incident(1, now_ns=200, **change), changes))
+        new = list(pool.map(lambda n: state.enqueue("am", "k", {"n": n}, now_ns=n), range(12)))
+        list(pool.map(lambda n: state.note_run("x", n), range(12)))
+    changed = state.incident(1)
+    assert (changed.impact, changed.verdict, changed.summary) == (7.0, Verdict.CRITICAL, Message("alert.y"))
+    assert new.count(True) == 1 and len(state.outbox_rows()) == 1
+
+
 def test_pruning_the_outbox_never_forgets_what_is_pending(state, monkeypatch):
     """Only finished rows beyond the limit go, the oldest first."""
     monkeypatch.setattr("causeway.state.outbox.FINISHED_MAX", 2)
@@ -169,20 +194,49 @@ for place in range(40):
 """
 
 
-def test_several_processes_share_one_file(tmp_path):
+def test_several_processes_share_one_state(place):
     """Writers in other processes wait for each other instead of failing, and nothing is lost."""
 
     def write(name):
         return subprocess.run(
-            [sys.executable, "-c", WRITER, str(tmp_path), name], capture_output=True, text=True, timeout=120
+            [sys.executable, "-c", WRITER, str(place), name], capture_output=True, text=True, timeout=120
         )
 
     with ThreadPoolExecutor(3) as pool:
         ended = list(pool.map(write, ("a", "b", "c")))
     assert [process.returncode for process in ended] == [0, 0, 0], ended[0].stderr
-    state = open_state(tmp_path)
+    state = open_state(place)
     assert state.outbox_counts() == {name: {"pending": 40} for name in ("a", "b", "c")}
     state.close()
+
+
+def test_a_minute_is_leased_to_one_owner_at_a_time(state):
+    """Those held by another are left out until their time is over; the order given is kept."""
+    lease = lambda owner, now, minutes, limit=9: state.lease_minutes(  # noqa: E731
+        "es", minutes, owner=owner, now_ns=now, until_ns=now + 10, limit=limit
+    )
+    assert lease("a", 0, [3, 2, 1], limit=2) == [3, 2]
+    assert lease("b", 5, [3, 2, 1]) == [1]
+    assert lease("b", 10, [2, 3]) == [2, 3]
+    assert state.lease_minutes("other", [3], owner="c", now_ns=0, until_ns=9, limit=1) == [3]
+    state.release_minutes("es", [2, 3], owner="a")  # no longer its own
+    assert [(row.minute_ns, row.owner) for row in state.rollup_leases("es")] == [(1, "b"), (2, "b"), (3, "b")]
+
+
+def test_a_minute_marked_while_it_is_computed_waits_again(state):
+    """Marks are never lost: not of a minute at rest, not of one being computed, not when its owner dies."""
+    state.lease_minutes("es", [1, 2], owner="a", now_ns=0, until_ns=10, limit=9)
+    assert state.rollup_waiting("es", now_ns=5) == []
+    state.mark_minutes("es", [2, 7])
+    assert state.rollup_waiting("es", now_ns=5) == [7]
+    state.release_minutes("es", [1, 2], owner="a")
+    assert state.rollup_waiting("es", now_ns=5) == [7, 2]
+    assert state.lease_minutes("es", [7, 2], owner="b", now_ns=6, until_ns=16, limit=9) == [7, 2]
+    state.release_minutes("es", [7], owner="b", done=False)
+    assert state.rollup_waiting("es", now_ns=15) == [7]
+    state.extend_minutes("es", [2], owner="b", until_ns=30)
+    assert state.rollup_waiting("es", now_ns=20) == [7]
+    assert state.rollup_waiting("es", now_ns=30) == [7, 2]
 
 
 def test_location_may_be_folder_file_or_url(tmp_path):
@@ -207,11 +261,11 @@ def test_errors_name_the_place(tmp_path):
     assert "secret" not in str(caught.value)
 
 
-def test_state_of_a_newer_version_is_refused(tmp_path):
+def test_state_of_a_newer_version_is_refused(place):
     """An old program does not write into a newer state."""
-    state = open_state(tmp_path)
+    state = open_state(place)
     with state._database.writing() as connection:
         connection.exec_driver_sql("UPDATE settings SET value = '99' WHERE name = 'version'")
     state.close()
     with pytest.raises(StoreError, match="newer"):
-        open_state(tmp_path)
+        open_state(place)
