@@ -11,7 +11,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from numba import njit
 
-from collectors.otlp.doubles import double_texts
+from causeway.conventions.text import double_texts
 from collectors.otlp.layouts import VALUE_BOOL, VALUE_DOUBLE, VALUE_INT, VALUE_NONE, VALUE_TEXT
 from collectors.otlp.memory import copy_bytes, load64
 from collectors.otlp.nested import value_text

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from typing import Any
 
 import grpc
@@ -33,7 +33,12 @@ Handler = Callable[[bytes, Any], Awaitable[bytes]]
 
 
 async def serve_grpc(
-    intake: Intake, *, host: str = "127.0.0.1", port: int = 4317, share_port: bool = False
+    intake: Intake,
+    *,
+    host: str = "127.0.0.1",
+    port: int = 4317,
+    share_port: bool = False,
+    interceptors: Sequence[grpc.aio.ServerInterceptor] = (),
 ) -> tuple[grpc.aio.Server, int]:
     """A started server and the port it listens on (`port=0` takes a free one).
 
@@ -41,10 +46,11 @@ async def serve_grpc(
     and other services are answered with UNIMPLEMENTED.
     """
     server = grpc.aio.server(
+        interceptors=tuple(interceptors),
         options=[
             ("grpc.max_receive_message_length", _GRPC_BYTES_MAX),
             ("grpc.so_reuseport", int(share_port)),
-        ]
+        ],
     )
     handlers = [
         grpc.method_handlers_generic_handler(

@@ -2,15 +2,11 @@
 
 from __future__ import annotations
 
-import base64
-import math
 import struct
 from collections.abc import Iterator
 
-import orjson
-
+from causeway.conventions.text import Plain, text_of
 from causeway.errors import BadRequest
-from collectors.otlp.doubles import double_text
 from collectors.otlp.layouts import (
     VALUE_ARRAY,
     VALUE_BOOL,
@@ -23,8 +19,6 @@ from collectors.otlp.layouts import (
 
 # Deeper values are refused, as protobuf implementations do at about this depth.
 NESTING_MAX = 64
-
-Plain = str | bool | int | float | bytes | list["Plain"] | dict[str, "Plain"] | None
 
 
 def fields(data: bytes) -> Iterator[tuple[int, int, int | bytes]]:
@@ -108,32 +102,3 @@ def key_value(data: bytes, depth: int = 0) -> tuple[str, Plain]:
 def value_text(kind: int, data: bytes) -> str:
     """The text of an array, map or bytes value whose message body is given."""
     return text_of(_plain_bytes(kind, data))
-
-
-def text_of(value: Plain) -> str:
-    """A value as attribute text (see `causeway.records`)."""
-    if isinstance(value, str):
-        return value
-    if value is None:
-        return ""
-    if isinstance(value, bool):
-        return "true" if value else "false"
-    if isinstance(value, bytes):
-        return base64.b64encode(value).decode("ascii")
-    if isinstance(value, float):
-        return double_text(value)
-    if isinstance(value, int):
-        return str(value)
-    return orjson.dumps(_jsonable(value)).decode("utf-8")
-
-
-def _jsonable(value: Plain) -> object:
-    if isinstance(value, bytes):
-        return base64.b64encode(value).decode("ascii")
-    if isinstance(value, float) and not math.isfinite(value):
-        return "NaN" if math.isnan(value) else "Infinity" if value > 0 else "-Infinity"
-    if isinstance(value, list):
-        return [_jsonable(item) for item in value]
-    if isinstance(value, dict):
-        return {key: _jsonable(item) for key, item in value.items()}
-    return value

@@ -10,28 +10,14 @@ import numpy as np
 import pyarrow as pa
 from numba import njit
 
+from causeway.conventions.peers import PEER_KEYS, PEER_TYPES
 from collectors.otlp.gather import dictionary, words_by_code
 from collectors.otlp.keys import KeySet
 from collectors.otlp.memory import load64
 
-_KEYS = KeySet(
-    [
-        ("peer.service", "service.peer.name"),
-        ("db.system", "db.system.name"),
-        ("messaging.system",),
-        ("messaging.destination", "messaging.destination.name"),
-        ("rpc.service",),
-        ("rpc.system", "rpc.system.name"),
-        ("server.address",),
-        ("net.peer.name", "net.sock.peer.name"),
-        ("http.host",),
-        ("http.url", "url.full"),
-        ("net.peer.ip", "net.sock.peer.addr", "network.peer.address"),
-    ]
-)
+_KEYS = KeySet(PEER_KEYS)
 # The text that stands behind the requests in the buffer, for spans with http.* or url.* attributes.
 CONSTANTS = b"http" + bytes(4)
-PEER_TYPES = ("database", "queue", "external")
 
 # Columns of the result of `_peers`.
 _SERVICE, _ADDRESS, _PROTOCOL, _TYPE = 0, 2, 4, 6

@@ -3,41 +3,17 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Mapping
-from dataclasses import dataclass
 from functools import lru_cache
 
 import numpy as np
 import pyarrow as pa
 
+from causeway.conventions.resource import Resource, resource_of
+from causeway.conventions.text import text_of
 from causeway.records import RESOURCES
-from collectors.otlp.nested import fields, key_value, text_of
+from collectors.otlp.nested import fields, key_value
 
-UNKNOWN_SERVICE = "unknown_service"
-# People know pods; the other names are unique but mean nothing to them.
-INSTANCE_KEYS = ("k8s.pod.name", "service.instance.id", "container.id", "host.name")
 REMEMBERED_MAX = 8192
-
-
-@dataclass(frozen=True, slots=True)
-class Resource:
-    """One sender. `attributes` are text, as in `causeway.records`."""
-
-    resource_id: int
-    service: str
-    instance: str
-    version: str
-    attributes: Mapping[str, str]
-
-
-def resource_id(attributes: Mapping[str, str]) -> int:
-    """A stable 64-bit number for a set of attributes, whatever their order."""
-    digest = hashlib.blake2b(digest_size=8)
-    for key in sorted(attributes):
-        for part in (key.encode("utf-8"), attributes[key].encode("utf-8")):
-            digest.update(len(part).to_bytes(4, "little"))
-            digest.update(part)
-    return int.from_bytes(digest.digest(), "little", signed=True)
 
 
 @lru_cache(maxsize=REMEMBERED_MAX)
@@ -45,18 +21,6 @@ def name_hash(name: str) -> int:
     """A stable 64-bit fingerprint of one name."""
     digest = hashlib.blake2b(name.encode("utf-8"), digest_size=8).digest()
     return int.from_bytes(digest, "little", signed=True)
-
-
-def resource_of(attributes: Mapping[str, str]) -> Resource:
-    """The sender that these resource attributes describe."""
-    instance = next((attributes[key] for key in INSTANCE_KEYS if attributes.get(key)), "")
-    return Resource(
-        resource_id=resource_id(attributes),
-        service=attributes.get("service.name") or UNKNOWN_SERVICE,
-        instance=instance,
-        version=attributes.get("service.version", ""),
-        attributes=attributes,
-    )
 
 
 class Remembered:

@@ -19,8 +19,8 @@ from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTrace
 from opentelemetry.proto.common.v1.common_pb2 import AnyValue, KeyValue
 from opentelemetry.proto.resource.v1.resource_pb2 import Resource
 
+from causeway.conventions.text import double_text
 from causeway.records import METRIC_TYPES, SEVERITIES, SPAN_KINDS, SPAN_STATUSES, TEMPORALITIES
-from collectors.otlp.doubles import double_text
 
 INT64_MAX = (1 << 63) - 1
 Row = dict[str, Any]

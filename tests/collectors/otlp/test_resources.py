@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
+from causeway.conventions.resource import resource_id, resource_of
 from collectors.otlp.decode import decode
-from collectors.otlp.resources import resource_id, resource_of
 from tests.collectors.otlp.requests import NOW_NS, resource, span, trace_request
 
 
