@@ -13,7 +13,8 @@ from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
 
 from causeway import logs
 from causeway.errors import BadRequest, CausewayError, QueueFull, StoreError
-from causeway.stores.embedded.journal import Journal, Request, Tables
+from causeway.stores.journal.drain import Tables
+from causeway.stores.journal.journal import Journal, Request
 from collectors.decoded import Decoded, Outcome
 from collectors.otlp.decode import decode
 

@@ -16,7 +16,9 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 
 from causeway import logs
 from causeway.errors import ConfigError
-from causeway.stores.embedded.journal import Journal, JournalConfig
+from causeway.stores.embedded.journal import EmbeddedConfig, EmbeddedJournal
+from causeway.stores.journal.journal import Journal
+from collectors.auth import TokenInterceptor, asking_for_token
 from collectors.intake import Intake, decode_for_log
 from collectors.otlp.decode import warm_up
 from collectors.otlp.grpc_server import serve_grpc
@@ -30,18 +32,22 @@ STOP_GRACE_S = 3.0  # for requests under way when the collector is asked to stop
 
 @dataclass(frozen=True, slots=True)
 class CollectConfig:
-    """Where the collector listens, and how it stores."""
+    """Where the collector listens, who may send to it, and how it stores.
+
+    token: what senders must show as `authorization: Bearer TOKEN`; empty means that nobody is asked.
+    """
 
     host: str = "127.0.0.1"
     grpc_port: int = 4317
     http_port: int = 4318
-    store: JournalConfig = field(default_factory=JournalConfig)
+    token: str = field(default="", repr=False)
+    store: EmbeddedConfig = field(default_factory=EmbeddedConfig)
 
     def __post_init__(self) -> None:
-        if self.host not in LOOPBACK:
+        if self.host not in LOOPBACK and not self.token:
             raise ConfigError(
                 f"collect.host: {self.host} is reachable from outside and nothing checks who sends; "
-                "listen on 127.0.0.1 and put an authenticating proxy in front"
+                "set collect.token in the configuration file, or listen on 127.0.0.1"
             )
 
 
@@ -57,7 +63,7 @@ async def _collect(data: Path, config: CollectConfig) -> None:
     warm_up()
     registry = CollectorRegistry()
     ProcessCollector(registry=registry)
-    journal = Journal(data, decode=decode_for_log, config=config.store)
+    journal = EmbeddedJournal(data, decode=decode_for_log, config=config.store)
     intake = Intake(journal, registry=registry)
     stop = asyncio.Event()
     for number in (signal.SIGINT, signal.SIGTERM):
@@ -73,8 +79,13 @@ async def _collect(data: Path, config: CollectConfig) -> None:
 async def _serve(
     intake: Intake, journal: Journal, registry: CollectorRegistry, config: CollectConfig, stop: asyncio.Event
 ) -> None:
-    grpc_server, grpc_port = await serve_grpc(intake, host=config.host, port=config.grpc_port)
+    interceptors = [TokenInterceptor(config.token)] if config.token else []
+    grpc_server, grpc_port = await serve_grpc(
+        intake, host=config.host, port=config.grpc_port, interceptors=interceptors
+    )
     app = _with_health(otlp_app(intake), journal, registry)
+    if config.token:
+        app = asking_for_token(app, config.token)
     http = _Server(
         uvicorn.Config(
             app,

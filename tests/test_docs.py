@@ -17,7 +17,7 @@ from causeway.client.analysis import document
 from causeway.demo.faults import FAULTS
 from causeway.records import TABLES
 from causeway.stores import open_store
-from causeway.stores.embedded.journal import JournalConfig
+from causeway.stores.embedded.journal import EmbeddedConfig
 from causeway.stores.embedded.maintenance import MaintenanceConfig, Retention
 from collectors.serving import CollectConfig
 from dashboards.config import ServeConfig
@@ -66,7 +66,7 @@ def test_every_column_is_documented(table: str) -> None:
 
 CONFIGURATION = {
     "collect": CollectConfig,
-    "collect.store": JournalConfig,
+    "collect.store": EmbeddedConfig,
     "collect.store.maintenance": MaintenanceConfig,
     "collect.store.maintenance.retention": Retention,
     "serve": ServeConfig,

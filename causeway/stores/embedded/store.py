@@ -10,7 +10,7 @@ import pyarrow as pa
 from causeway import records
 from causeway.errors import StoreError
 from causeway.stores.contract import Batch
-from causeway.stores.embedded.journal import Journal, JournalConfig
+from causeway.stores.embedded.journal import EmbeddedConfig, EmbeddedJournal
 from causeway.stores.embedded.reader import EmbeddedReader
 from causeway.stores.embedded.writer import RECORDS, REFERENCES
 
@@ -18,9 +18,9 @@ from causeway.stores.embedded.writer import RECORDS, REFERENCES
 class EmbeddedStore(EmbeddedReader):
     """Reader and Writer of `causeway.stores.contract` over one folder."""
 
-    def __init__(self, folder: Path, *, config: JournalConfig | None = None) -> None:
+    def __init__(self, folder: Path, *, config: EmbeddedConfig | None = None) -> None:
         """Open or create. Raises StoreError when another process writes the store."""
-        self.journal = Journal(folder, decode=decode_records, config=config)
+        self.journal = EmbeddedJournal(folder, decode=decode_records, config=config)
         super().__init__(folder)
 
     def add(self, batch: Batch) -> None:

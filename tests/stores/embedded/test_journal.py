@@ -12,7 +12,7 @@ from causeway.errors import QueueFull, StoreError
 from causeway.stores.contract import Batch
 from causeway.stores.embedded import journal as journal_module
 from causeway.stores.embedded.delta import DeltaSignal
-from causeway.stores.embedded.journal import JournalConfig
+from causeway.stores.embedded.journal import EmbeddedConfig
 from causeway.stores.embedded.maintenance import MaintenanceConfig, Retention
 from causeway.stores.embedded.store import EmbeddedStore
 from causeway.stores.embedded.writer import COMMIT_ORDER, TableWriter
@@ -21,7 +21,7 @@ from tests.contracts.store_contract import SHOP, WINDOW, edges_by_hand
 from tests.small_store import Shop, shop_batch
 
 ALL = shop_batch(SHOP)
-LAZY = JournalConfig(flush_age_s=3600)
+LAZY = EmbeddedConfig(flush_age_s=3600)
 
 
 def _state(store: EmbeddedStore) -> dict[str, object]:
@@ -78,7 +78,7 @@ def test_a_crash_between_any_two_commits_is_repaired(
 def _abandon(store: EmbeddedStore) -> None:
     """Let go of a store as a killed process does: nothing is flushed."""
     store.journal.maintenance.stop()
-    store.journal._pending.tables.clear()
+    store.journal.drains["tables"].forget_memory()
     store.journal.close()
     store._duck.close()
 
@@ -103,7 +103,7 @@ def test_a_failing_disk_delays_and_loses_nothing(tmp_path: Path, monkeypatch: py
 
 def test_a_full_buffer_refuses_and_keeps_what_it_took(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Beyond the bound QueueFull is raised before anything is written to the log."""
-    config = JournalConfig(flush_age_s=3600, buffer_bytes_max=10, room_wait_s=0.05)
+    config = EmbeddedConfig(flush_age_s=3600, buffer_bytes_max=10, room_wait_s=0.05)
     store = EmbeddedStore(tmp_path, config=config)
     spans = ALL.tables["spans"]
     store.add(Batch({"spans": spans.slice(0, 10)}))
@@ -129,7 +129,7 @@ def test_old_records_expire_by_signal(tmp_path: Path) -> None:
     """Spans beyond their days go, rollups stay; what is younger stays."""
     now_ns = time.time_ns()
     old, young = Shop(start_ns=now_ns - 9 * DAY_NS, minutes=2), Shop(start_ns=now_ns - DAY_NS, minutes=2, seed=8)
-    config = JournalConfig(maintenance=MaintenanceConfig(retention=Retention(spans=7)))
+    config = EmbeddedConfig(maintenance=MaintenanceConfig(retention=Retention(spans=7)))
     store = EmbeddedStore(tmp_path, config=config)
     for shop in (old, young):
         store.add(shop_batch(shop))
@@ -176,6 +176,6 @@ def test_plain_tools_read_the_tables(tmp_path: Path) -> None:
 
 def test_the_default_configuration_is_bounded() -> None:
     """Every bound of the way in is a positive number."""
-    config = journal_module.JournalConfig()
+    config = journal_module.EmbeddedConfig()
     assert 0 < config.flush_bytes <= config.buffer_bytes_max
     assert config.flush_age_s < 10

@@ -10,6 +10,7 @@ from __future__ import annotations
 import itertools
 import os
 import struct
+import threading
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -36,7 +37,7 @@ class Frame:
 
 
 class WriteAheadLog:
-    """An open log. One process writes it; appending and syncing are for one thread at a time."""
+    """An open log. One process writes it. Appending is for one thread; reading and releasing may go on beside it."""
 
     def __init__(self, folder: Path, *, start_at: int = 0) -> None:
         """Open or create; `start_at` is the least position a new log may begin at.
@@ -45,6 +46,7 @@ class WriteAheadLog:
         """
         folder.mkdir(parents=True, exist_ok=True)
         self._folder = folder
+        self._releasing = threading.Lock()
         segments = self._segments()
         if segments:
             self.end = _cut_torn_tail(segments[-1][1], segments[-1][0])
@@ -76,21 +78,36 @@ class WriteAheadLog:
             self._roll()
         return self.end
 
-    def frames(self, start: int) -> Iterator[Frame]:
-        """The frames that end behind `start`, in order. Raises StoreError where the log is damaged."""
-        for first, path in self._segments():
-            yield from _read_segment(path, first, start)
+    def frames(self, start: int, stop: int | None = None) -> Iterator[Frame]:
+        """The frames from `start` (a position that `append` gave, or 0) up to `stop`, by default all, in order.
+
+        While another thread appends, `stop` must be a position that it has reached. Raises StoreError where the log
+        is damaged.
+        """
+        stop = self.end if stop is None else stop
+        segments = self._segments()
+        followers = [first for first, _ in segments[1:]]
+        for (first, path), following in zip(segments, [*followers, stop], strict=True):
+            if following > start and first < stop:
+                yield from _read_segment(path, first, start, stop)
 
     def release(self, position: int) -> None:
-        """Delete the segments that end at or before the position: their records are in the tables."""
-        segments = self._segments()
-        for (_, path), (following, _) in itertools.pairwise(segments):
-            if following <= position:
-                path.unlink()
+        """Delete the segments that end at or before the position: nobody needs their records any more."""
+        with self._releasing:
+            segments = self._segments()
+            for (_, path), (following, _) in itertools.pairwise(segments):
+                if following <= position:
+                    path.unlink()
+
+    @property
+    def start(self) -> int:
+        """The position that the oldest segment begins at."""
+        return self._segments()[0][0]
 
     def bytes_kept(self) -> int:
         """Bytes of all segments on disk."""
-        return sum(path.stat().st_size for _, path in self._segments())
+        with self._releasing:
+            return sum(path.stat().st_size for _, path in self._segments())
 
     def close(self) -> None:
         os.close(self._file)
@@ -144,25 +161,21 @@ def _sync_folder(folder: Path) -> None:
         os.close(handle)
 
 
-def _read_segment(path: Path, first: int, start: int) -> Iterator[Frame]:
-    size = path.stat().st_size
-    if first + size <= start:
-        return
+def _read_segment(path: Path, first: int, start: int, stop: int) -> Iterator[Frame]:
+    size = min(path.stat().st_size, stop - first)
+    place = max(0, start - first)
     with path.open("rb") as file:
-        place = 0
+        file.seek(place)
         while place < size:
             header = file.read(_HEADER.size)
             frame_end = _frame_end(header, place, size)
             if frame_end is None:
                 raise StoreError(f"{path}: no frame at byte {place}; move the file aside to go on without it")
             _, length, signal, encoding, digest = _HEADER.unpack(header)
-            if first + frame_end <= start:
-                file.seek(length, os.SEEK_CUR)
-            else:
-                payload = file.read(length)
-                if xxhash.xxh3_64_intdigest(payload) != digest:
-                    raise StoreError(f"{path}: damaged frame at byte {place}; move the file aside to go on without it")
-                yield Frame(SIGNALS[signal], ENCODINGS[encoding], payload, first + frame_end)
+            payload = file.read(length)
+            if xxhash.xxh3_64_intdigest(payload) != digest:
+                raise StoreError(f"{path}: damaged frame at byte {place}; move the file aside to go on without it")
+            yield Frame(SIGNALS[signal], ENCODINGS[encoding], payload, first + frame_end)
             place = frame_end
 
 

@@ -7,8 +7,8 @@ from pathlib import Path
 import pytest
 
 from causeway.errors import StoreError
-from causeway.stores.embedded import wal as wal_module
-from causeway.stores.embedded.wal import WriteAheadLog
+from causeway.stores.journal import wal as wal_module
+from causeway.stores.journal.wal import WriteAheadLog
 
 
 def _request(number: int, size: int = 100) -> tuple[str, str, bytes]:
