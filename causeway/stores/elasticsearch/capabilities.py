@@ -62,7 +62,7 @@ class ServerCapabilities:
 
 _MEANINGS: Mapping[str, str] = {
     "version": "the version is unknown: this user may not ask for it",
-    "manages_data_streams": "neither data stream lifecycle nor ILM: the analyzer rolls over and deletes what is too old",
+    "manages_data_streams": "neither data stream lifecycle nor ILM: the analyzer deletes what is too old",
     "async_search": "no async search: long searches are held open and limited by timeout_s",
     "delete_by_query": "no delete by query: attached data cannot be removed selectively",
 }
