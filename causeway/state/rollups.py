@@ -48,7 +48,7 @@ class RollupState:
         with self._database.writing() as connection:
             known = sa.select(rollup_leases.c.minute_ns, rollup_leases.c.until_ns)
             known = known.where(_of(store), rollup_leases.c.minute_ns.in_(minutes))
-            held: dict[int, int] = dict(connection.execute(known).tuples().all())
+            held = {row.minute_ns: row.until_ns for row in connection.execute(known)}
             taken = [minute for minute in minutes if held.get(minute, 0) <= now_ns][:limit]
             given = {"owner": owner, "until_ns": until_ns, "again": False}
             again = [minute for minute in taken if minute in held]
