@@ -18,6 +18,8 @@ PROGRAMS: dict[str, tuple[str, ...]] = {
     "chromium": ("chromium", "chromium-browser", "google-chrome"),
     "node": ("node", "nodejs"),
     "npm": ("npm",),
+    "prometheus": ("prometheus",),
+    "victoria-metrics": ("victoria-metrics",),
 }
 
 
