@@ -117,6 +117,17 @@ class Linker:
             self._link(spans)
             self._tallies = kept
 
+    def supply(self, table: pa.Table) -> None:
+        """Remember spans that are counted elsewhere, as `absorb`; those that waited for them make their rows here."""
+        waiting, self._waiting = self._waiting, _no_spans()
+        self.absorb(table)
+        self._waiting = waiting
+        self._link(_no_spans())
+
+    def awaited(self) -> np.ndarray:
+        """(n,) uint64 identities of the parents that spans wait for; some more than once."""
+        return self._waiting.parent
+
     def take(self) -> dict[str, pa.Table]:
         """The rollup rows since the last call, by table name; tables without rows are left out."""
         found = {
