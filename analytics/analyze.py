@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import signal
 import threading
-from pathlib import Path
 from typing import Annotated
 
 import typer
+
+from causeway.deployment_options import Config, Data, Samples, StatePlace, Store
 
 
 def register(app: typer.Typer) -> None:
@@ -15,17 +16,19 @@ def register(app: typer.Typer) -> None:
 
     @app.command()
     def analyze(
-        data: Annotated[Path | None, typer.Option(help="Folder of the embedded store [causeway-data].")] = None,
-        config: Annotated[Path | None, typer.Option(help="Settings (TOML); `data` there names the folder.")] = None,
+        data: Data = None,
+        config: Config = None,
+        store: Store = None,
+        samples: Samples = None,
+        state: StatePlace = None,
         once: Annotated[bool, typer.Option("--once", help="Run every job once and end.")] = False,
     ) -> None:
         """Watch for incidents, run scheduled patrols, forward alerts: until Ctrl-C."""
-        from analytics.reading import Asked, data_folder
         from analytics.runner import Runner
-        from causeway.config import load_toml
+        from causeway.deployment import Options, deployment_of, settings
 
-        folder = data_folder(Asked(data, config, None, None, None, "en"))
-        runner = Runner(folder, load_toml(config) if config else {})
+        tables = settings(config)
+        runner = Runner(deployment_of(Options(data, config, store, samples, state), tables), tables)
         if once:
             runner.step()
             runner.close()

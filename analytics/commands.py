@@ -8,9 +8,8 @@ from typing import Annotated
 import typer
 
 from analytics import analyze
+from causeway.deployment_options import Config, Data, Samples, StatePlace, Store
 
-Data = Annotated[Path | None, typer.Option("--data", help="Folder of the embedded store. Default: causeway-data.")]
-Config = Annotated[Path | None, typer.Option("--config", help="Settings (TOML); `data` there names the folder.")]
 Start = Annotated[
     str | None,
     typer.Option("--from", help="Begin: RFC 3339, Unix time, or -15m before now. Default: -1h (diagnose: -15m)."),
@@ -45,6 +44,9 @@ def register(app: typer.Typer) -> None:
 def graph(
     data: Data = None,
     config: Config = None,
+    store: Store = None,
+    samples: Samples = None,
+    state: StatePlace = None,
     start: Start = None,
     end: End = None,
     baseline: Baseline = None,
@@ -66,10 +68,13 @@ def graph(
     from analytics.callgraph.graph import call_graph
     from analytics.output import Page, write_json, write_text
     from analytics.reading import Asked, check_fail_on, read_world
+    from causeway.deployment import Options
 
     _check_format(output, ("table", "json", *show.DOCUMENTS))
     check_fail_on(fail_on)
-    found = call_graph(read_world(Asked(data, config, start, end, baseline, lang), calls_only=True))
+    found = call_graph(
+        read_world(Asked(Options(data, config, store, samples, state), start, end, baseline, lang), calls_only=True)
+    )
     if output == "json":
         write_json(found.to_json())
     elif output == "table":
@@ -82,6 +87,9 @@ def graph(
 def impact(
     data: Data = None,
     config: Config = None,
+    store: Store = None,
+    samples: Samples = None,
+    state: StatePlace = None,
     start: Start = None,
     end: End = None,
     baseline: Baseline = None,
@@ -103,10 +111,11 @@ def impact(
     from analytics.impact.show import show_impacts
     from analytics.output import Page, write_json
     from analytics.reading import Asked, check_fail_on, read_world
+    from causeway.deployment import Options
 
     _check_format(output, ("table", "json"))
     check_fail_on(fail_on)
-    world = read_world(Asked(data, config, start, end, baseline, lang), calls_only=True)
+    world = read_world(Asked(Options(data, config, store, samples, state), start, end, baseline, lang), calls_only=True)
     calls = call_graph(world)
     scores = impact_scores(world, calls)
     if output == "json":
@@ -119,6 +128,9 @@ def impact(
 def diagnose(
     data: Data = None,
     config: Config = None,
+    store: Store = None,
+    samples: Samples = None,
+    state: StatePlace = None,
     start: Start = None,
     end: End = None,
     baseline: Baseline = None,
@@ -142,10 +154,11 @@ def diagnose(
     from analytics.show import show_diagnosis
     from analytics.world_build import seen_nothing
     from causeway import wire
+    from causeway.deployment import Options
 
     _check_format(output, ("table", "json"))
     check_fail_on(fail_on)
-    world = read_world(Asked(data, config, start, end, baseline, lang, default="-15m"))
+    world = read_world(Asked(Options(data, config, store, samples, state), start, end, baseline, lang, default="-15m"))
     diagnosis = judge(world)
     if output == "json":
         write_json(wire.to_json(diagnosis, lang))
@@ -158,6 +171,9 @@ def diagnose(
 def patrol_run(
     data: Data = None,
     config: Config = None,
+    store: Store = None,
+    samples: Samples = None,
+    state: StatePlace = None,
     start: Start = None,
     end: End = None,
     baseline: Baseline = None,
@@ -178,14 +194,15 @@ def patrol_run(
     from analytics.impact.scores import impact_scores
     from analytics.output import Page, write_json, write_text
     from analytics.patrol.run import patrol
-    from analytics.reading import Asked, check_fail_on, read_world, settings, verdict_status
+    from analytics.reading import Asked, check_fail_on, read_world, verdict_status
     from analytics.reports import report_document, report_formats, write_reports
     from analytics.show import show_patrol
     from causeway import wire
+    from causeway.deployment import Options, settings
 
     _check_format(output, ("table", "json", *report_formats()))
     check_fail_on(fail_on)
-    world = read_world(Asked(data, config, start, end, baseline, lang))
+    world = read_world(Asked(Options(data, config, store, samples, state), start, end, baseline, lang))
     calls = call_graph(world)
     report = patrol(world, calls, impact_scores(world, calls), settings(config).get("patrol", {}))
     if out is not None:

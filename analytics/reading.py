@@ -4,23 +4,18 @@ from __future__ import annotations
 
 import sys
 import time
-from collections.abc import Mapping
 from dataclasses import dataclass
-from pathlib import Path
-from typing import Any
 
 from analytics.output import working
 from analytics.world import World
 from analytics.world_build import build_world, seen_nothing
-from causeway.config import load_toml
+from causeway.deployment import Options, deployment
 from causeway.errors import ConfigError
 from causeway.findings import Diagnosis, DiagnosisVerdict, Message, Verdict
 from causeway.messages import LANGUAGES, text
-from causeway.stores import open_store
 from causeway.stores.contract import StoreStatus
 from causeway.window import Window, iso, parse_duration, parse_window
 
-DATA_DEFAULT = "causeway-data"
 NEVER = "never"
 
 
@@ -28,8 +23,7 @@ NEVER = "never"
 class Asked:
     """The options of an analysis command as typed."""
 
-    data: Path | None
-    config: Path | None
+    options: Options
     start: str | None
     end: str | None
     baseline: str | None
@@ -44,19 +38,6 @@ def check_language(lang: str) -> str:
     return lang
 
 
-def settings(config: Path | None) -> Mapping[str, Any]:
-    """The tables of the configuration file; empty without one."""
-    return load_toml(config) if config is not None else {}
-
-
-def data_folder(asked: Asked) -> Path:
-    """--data, else `data` in the configuration file, else ./causeway-data."""
-    named = settings(asked.config).get("data", DATA_DEFAULT)
-    if not isinstance(named, str):
-        raise ConfigError(f"{asked.config}: data: expected the name of a folder, got {named!r}")
-    return asked.data or Path(named)
-
-
 def read_world(asked: Asked, *, calls_only: bool = False, now_ns: int | None = None) -> World:
     """The World of what was asked for. Where there is nothing in it, a hint on standard error says what there
     is."""
@@ -64,7 +45,7 @@ def read_world(asked: Asked, *, calls_only: bool = False, now_ns: int | None = N
     language = check_language(asked.lang)
     window = parse_window(asked.start, asked.end, now_ns=now, default=asked.default)
     baseline = window.before(parse_duration(asked.baseline)) if asked.baseline else None
-    store = open_store(data_folder(asked))
+    store = deployment(asked.options).open_reader()
     try:
         with working(Message("graph.reading"), language=language):
             world = build_world(store, window, baseline, calls_only=calls_only)

@@ -12,14 +12,13 @@ import time
 import traceback
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import Any
 
 from causeway import logs, registry
+from causeway.deployment import Deployment
 from causeway.errors import ConfigError, StoreError
 from causeway.jobs import Job, JobContext
-from causeway.state import State, open_state
-from causeway.stores import open_store
+from causeway.state import State
 from causeway.stores.contract import Reader
 from causeway.window import SECOND_NS
 
@@ -47,21 +46,21 @@ class _Slot:
 
 
 class Runner:
-    """Runs jobs over one data folder. `step` is one round; nothing here sleeps except `run`.
+    """Runs jobs over one deployment. `step` is one round; nothing here sleeps except `run`.
 
     Made with a wrong setting it raises ConfigError: a job's module may have a function `check(config)` beside the job.
     """
 
     def __init__(
         self,
-        data_dir: Path,
+        deployment: Deployment,
         config: Mapping[str, Any],
         *,
         jobs: Mapping[str, Job] | None = None,
-        open_reader: Callable[[Path], Reader] = open_store,
+        open_reader: Callable[[Deployment], Reader] = Deployment.open_reader,
         clock_ns: Callable[[], int] = time.time_ns,
     ) -> None:
-        self._data_dir = data_dir
+        self._deployment = deployment
         self._config = config
         self._clock_ns = clock_ns
         self._open_reader = open_reader
@@ -89,7 +88,7 @@ class Runner:
 
     def run(self, stop: threading.Event) -> None:
         """Go on until `stop` is set."""
-        log.info("analyze.started", data=str(self._data_dir), jobs=[slot.name for slot in self._slots])
+        log.info("analyze.started", store=self._deployment.location, jobs=[slot.name for slot in self._slots])
         while not stop.is_set():
             stop.wait(self.step())
         self.close()
@@ -115,21 +114,21 @@ class Runner:
             trace = "".join(traceback.format_exception(error, limit=TRACE_MAX))
             log.error("job.crashed", job=slot.name, error=repr(error), retry_s=wanted_s, trace=trace)
         if self._failures:
-            log.info("store.recovered", data=str(self._data_dir), failures=self._failures)
+            log.info("store.recovered", store=self._deployment.location, failures=self._failures)
             self._failures = 0
         slot.due_ns = self._clock_ns() + int(wanted_s * SECOND_NS)
 
     def _context(self, slot: _Slot, now_ns: int) -> JobContext:
         if self._state is None:
-            self._state = open_state(self._data_dir)
+            self._state = self._deployment.open_state()
         if self._reader is None:
-            self._reader = self._open_reader(self._data_dir)
+            self._reader = self._open_reader(self._deployment)
         return JobContext(
             reader=self._reader,
             state=self._state,
             config=self._config,
             now_ns=now_ns,
-            data_dir=self._data_dir,
+            deployment=self._deployment,
             log=log.bind(job=slot.name),
             memory=slot.memory,
         )
@@ -137,7 +136,7 @@ class Runner:
     def _broken(self, error: StoreError) -> None:
         wait_s = min(BACK_OFF_FIRST_S * 2**self._failures, BACK_OFF_MAX_S)
         if not self._failures:
-            log.warning("store.unavailable", data=str(self._data_dir), error=str(error), retry_s=wait_s)
+            log.warning("store.unavailable", store=self._deployment.location, error=str(error), retry_s=wait_s)
         self._failures += 1
         self._retry_ns = self._clock_ns() + int(wait_s * SECOND_NS)
         self.close()

@@ -12,6 +12,7 @@ from typing import Any, Protocol
 
 import structlog
 
+from causeway.deployment import Deployment
 from causeway.state import State
 from causeway.stores.contract import Reader
 from causeway.window import SECOND_NS
@@ -32,9 +33,14 @@ class JobContext:
     state: State
     config: Mapping[str, Any]
     now_ns: int
-    data_dir: Path
+    deployment: Deployment
     log: structlog.typing.FilteringBoundLogger
     memory: dict[str, Any] = field(default_factory=dict)
+
+    @property
+    def data_dir(self) -> Path:
+        """The data folder, where reports go."""
+        return self.deployment.data
 
     def table(self, name: str) -> Mapping[str, Any]:
         """A table of the configuration, empty where it is not given."""

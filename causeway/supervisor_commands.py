@@ -6,11 +6,12 @@ import signal
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from pathlib import Path
 from typing import Annotated
 
 import typer
 
+from causeway.deployment import VARIABLES, Options, deployment
+from causeway.deployment_options import Config, Data, Samples, StatePlace, Store
 from causeway.findings import Message, MessageValue
 from causeway.supervisor import Happening, Supervisor, What
 from causeway.terminal import Terminal
@@ -27,8 +28,11 @@ def register(app: typer.Typer) -> None:
 
 
 def up(
-    data: Annotated[Path, typer.Option(help="Folder of the embedded store; made if absent.")] = Path("causeway-data"),
-    config: Annotated[Path | None, typer.Option(help="Settings (TOML) for all parts.")] = None,
+    data: Data = None,
+    config: Config = None,
+    store: Store = None,
+    samples: Samples = None,
+    state: StatePlace = None,
     host: Annotated[str, typer.Option(help="Address to listen on.")] = "127.0.0.1",
     grpc_port: Annotated[int, typer.Option(help="OTLP over gRPC.")] = 4317,
     http_port: Annotated[int, typer.Option(help="OTLP over HTTP.")] = 4318,
@@ -39,7 +43,10 @@ def up(
 ) -> None:
     """Run collect, analyze and serve until Ctrl-C; each is restarted alone if it dies."""
     terminal = Terminal(language=lang)
-    options = PlatformOptions(data, host, grpc_port, http_port, port, config, serve, analyze)
+    said = {"store": store, "samples": samples, "state": state}
+    folder = deployment(Options(data, config, store, samples, state)).data
+    environment = {VARIABLES[name]: url for name, url in said.items() if url}
+    options = PlatformOptions(folder, host, grpc_port, http_port, port, config, serve, analyze, environment)
     with stop_signals() as stopping, platform(options, terminal, stopping) as supervisor:
         while not stopping.wait(_STEP_S):
             supervisor.step()

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import http.client
 import socket
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from causeway.errors import ConfigError
@@ -19,7 +20,11 @@ PARTS = ("collect", "analyze", "serve")
 
 @dataclass(frozen=True, slots=True)
 class PlatformOptions:
-    """Where the platform keeps its data and listens; which of its parts run."""
+    """Where the platform keeps its data and listens; which of its parts run.
+
+    environment: of all parts; it names the places of records, samples and state, whose passwords no list of processes
+    shall show.
+    """
 
     data: Path
     host: str = "127.0.0.1"
@@ -29,6 +34,7 @@ class PlatformOptions:
     config: Path | None = None
     serve: bool = True
     analyze: bool = True
+    environment: Mapping[str, str] = field(default_factory=dict, repr=False)
 
     @property
     def otlp_http(self) -> str:
@@ -43,15 +49,18 @@ class PlatformOptions:
 
 def children(options: PlatformOptions) -> list[Child]:
     """The platform's processes in the order they are started."""
+    given = options.environment
     common = ("--data", str(options.data), *(("--config", str(options.config)) if options.config else ()))
     ports = ("--grpc-port", str(options.grpc_port), "--http-port", str(options.http_port))
     collect = ("-m", "causeway", "collect", *common, "--host", options.host, *ports)
-    found = [Child("collect", collect, ready=lambda: _listens(options), stage=0)]
+    found = [Child("collect", collect, ready=lambda: _listens(options), environment=given)]
     if options.analyze:
-        found.append(Child("analyze", ("-m", "causeway", "analyze", *common), stage=1, settle_s=_SETTLE_S))
+        analyze = ("-m", "causeway", "analyze", *common)
+        found.append(Child("analyze", analyze, stage=1, settle_s=_SETTLE_S, environment=given))
     if options.serve:
         serve = ("-m", "causeway", "serve", *common, "--host", options.host, "--port", str(options.port))
-        found.append(Child("serve", serve, ready=lambda: answers(options.host, options.port, "/readyz"), stage=1))
+        ready = lambda: answers(options.host, options.port, "/readyz")  # noqa: E731
+        found.append(Child("serve", serve, ready=ready, stage=1, environment=given))
     return found
 
 

@@ -12,11 +12,11 @@ import pyarrow as pa
 
 from analytics.world import World
 from analytics.world_build import build_world
+from causeway.deployment import Deployment
 from causeway.errors import CausewayError, ConfigError, StoreError
 from causeway.findings import Diagnosis, Incident, PatrolReport
-from causeway.state import State, open_state
+from causeway.state import State
 from causeway.state.records import PatrolMark, PatrolRun
-from causeway.stores import open_store
 from causeway.stores.contract import LogFilter, Page, Reader, SampleFilter, SpanFilter, StoreStatus
 from causeway.window import SECOND_NS, Window
 from dashboards.address import slot_of
@@ -37,10 +37,11 @@ RETRY_S = 3.0
 
 
 class LiveServices:
-    """Services over `folder`. The store may appear later, vanish and come back."""
+    """Services over one deployment. The store may appear later, vanish and come back."""
 
-    def __init__(self, folder: Path, *, now_ns: Callable[[], int] = time.time_ns) -> None:
-        self._folder = folder
+    def __init__(self, deployment: Deployment, *, now_ns: Callable[[], int] = time.time_ns) -> None:
+        self._deployment = deployment
+        self._folder = deployment.data
         self._now_ns = now_ns
         self._store: Reader | None = None
         self._state: State | None = None
@@ -76,18 +77,18 @@ class LiveServices:
             return self._store
 
     def _open(self) -> Reader:
-        if not self._folder.is_dir():
+        if not self._deployment.distributed and not self._folder.is_dir():
             raise StoreError(f"there is no data folder at {self._folder}; start `causeway up` or check --data")
         try:
-            return open_store(self._folder)
+            return self._deployment.open_reader()
         except OSError as error:
-            raise StoreError(f"the store at {self._folder} cannot be read: {error}") from error
+            raise StoreError(f"the store at {self._deployment.location} cannot be read: {error}") from error
 
     def _states(self) -> State | None:
         """The state, None while there is no file for it (nothing has been analysed yet)."""
         with self._opening:
-            if self._state is None and (self._folder / "state.sqlite").is_file():
-                self._state = open_state(self._folder)
+            if self._state is None and self._deployment.has_state:
+                self._state = self._deployment.open_state()
             return self._state
 
     def status(self) -> StoreStatus:

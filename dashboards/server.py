@@ -11,6 +11,7 @@ import uvicorn
 
 from causeway import logs
 from causeway.config import load_toml, parse
+from causeway.deployment import Deployment
 from causeway.errors import ConfigError
 from dashboards.config import ServeConfig, check_binding
 
@@ -31,14 +32,14 @@ def read_config(path: Path | None, *, host: str | None = None, port: int | None 
     )
 
 
-def run(folder: Path, config: ServeConfig) -> None:
+def run(deployment: Deployment, config: ServeConfig) -> None:
     """Serve until a signal. Raises ConfigError where the address is taken or must not be used."""
     from dashboards.app import create_app
     from dashboards.live import LiveServices
 
     check_binding(config)
     listening = _listen(config)
-    services = LiveServices(folder)
+    services = LiveServices(deployment)
     try:
         app = create_app(services, config)
         gc.collect()
@@ -53,7 +54,7 @@ def run(folder: Path, config: ServeConfig) -> None:
             timeout_keep_alive=KEEP_ALIVE_S,
         )
         host, port = listening.getsockname()[:2]
-        log.info("serve.listening", url=f"http://{host}:{port}", data=str(folder))
+        log.info("serve.listening", url=f"http://{host}:{port}", store=deployment.location)
         uvicorn.Server(settings).run(sockets=[listening])
     finally:
         listening.close()

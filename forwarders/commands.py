@@ -9,8 +9,10 @@ from typing import Annotated
 
 import typer
 
+from causeway.deployment_options import Config as Settings
+from causeway.deployment_options import Data, Samples, StatePlace, Store
+
 Config = Annotated[Path, typer.Option("--config", help="Configuration file (TOML) with [[forward.*]] tables.")]
-Data = Annotated[Path, typer.Option("--data", help="Folder of the embedded store.")]
 Format = Annotated[str, typer.Option("--format", help="table or json.")]
 Lang = Annotated[str, typer.Option("--lang", help="Language: en, zh-CN.")]
 
@@ -35,10 +37,18 @@ def send_test_alert(config: Config, output: Format = "table", lang: Lang = "en")
 
 
 def status(
-    data: Data = Path("causeway-data"), config: Config | None = None, output: Format = "table", lang: Lang = "en"
+    data: Data = None,
+    config: Settings = None,
+    store: Store = None,
+    samples: Samples = None,
+    state: StatePlace = None,
+    output: Format = "table",
+    lang: Lang = "en",
 ) -> None:
     """Show what waits, was delivered and was given up, for each target."""
-    from causeway.config import load_toml
+    from causeway.deployment import Options, deployment_of, settings
     from forwarders.reporting import queue_status, write
 
-    write(queue_status(data, load_toml(config) if config else {}), output, lang, stream=sys.stdout)
+    tables = settings(config)
+    place = deployment_of(Options(data, config, store, samples, state), tables)
+    write(queue_status(place, tables), output, lang, stream=sys.stdout)

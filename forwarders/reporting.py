@@ -4,15 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any, TextIO
 
 import orjson
 
+from causeway.deployment import Deployment
 from causeway.errors import ConfigError, DeliveryFailed
 from causeway.findings import Message, Verdict
 from causeway.messages import LANGUAGES, text
-from causeway.state import Delivery, open_state
+from causeway.state import Delivery
 from causeway.window import MINUTE_NS, SECOND_NS
 from causeway.wire import to_json
 from forwarders.contract import Alert, AlertStatus
@@ -99,10 +99,10 @@ def send_test(config: Mapping[str, Any], *, now_ns: int) -> tuple[TestResult, ..
     return tuple(results)
 
 
-def queue_status(data: Path, config: Mapping[str, Any]) -> tuple[TargetStatus, ...]:
+def queue_status(deployment: Deployment, config: Mapping[str, Any]) -> tuple[TargetStatus, ...]:
     """The outbox of every target that is configured or still has rows, by name."""
     kinds = {target.name: target.kind for target in targets(config)}
-    state = open_state(data)
+    state = deployment.open_state()
     try:
         counts = state.outbox_counts()
         found = []

@@ -26,6 +26,7 @@ import pandas as pd
 
 from causeway.client.frames import frame, rows
 from causeway.client.sources import LocalSource, RemoteSource, Source
+from causeway.deployment import EMBEDDED, Options, deployment
 from causeway.findings import Diagnosis, Incident, PatrolReport
 from causeway.messages import text
 from causeway.window import SECOND_NS, Window, parse_time
@@ -188,9 +189,25 @@ def hypotheses(diagnosis: Diagnosis, *, language: str = "en") -> pd.DataFrame:
     return rows(found, first=("rank", "entity", "family", "confidence", "summary"))
 
 
-def open_folder(folder: str | Path) -> Client:
-    """A client of the data folder of a Causeway on this machine; StoreError where there is none."""
-    return Client(LocalSource(Path(folder)))
+def open_folder(
+    folder: str | Path | None = None,
+    *,
+    config: str | Path | None = None,
+    store: str | None = None,
+    samples: str | None = None,
+    state: str | None = None,
+) -> Client:
+    """A client of the data folder of a Causeway on this machine, or of the servers that hold its records.
+
+    Named as on the command line: `store="elasticsearch://..."`, `samples=`, `state=`, or a configuration file; a folder
+    alone is an embedded store. StoreError where there is nothing to read from.
+    """
+    if folder is not None and store is None and config is None:
+        store = EMBEDDED
+    options = Options(
+        None if folder is None else Path(folder), None if config is None else Path(config), store, samples, state
+    )
+    return Client(LocalSource(deployment(options)))
 
 
 def connect(url: str, *, token: str | None = None) -> Client:

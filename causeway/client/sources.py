@@ -1,17 +1,16 @@
-"""Where a client's answers come from: a data folder here, or a server."""
+"""Where a client's answers come from: a deployment's stores, or a server."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from pathlib import Path
 from typing import Any, Protocol
 
 import httpx2
 import pyarrow as pa
 
 from causeway.client.analysis import document
+from causeway.deployment import Deployment
 from causeway.errors import CausewayError, StoreError
-from causeway.stores import open_store
 from causeway.stores.contract import Page, Reader
 from causeway.stores.tables import read_table
 from causeway.window import Window
@@ -42,13 +41,14 @@ class Source(Protocol):
 
 
 class LocalSource:
-    """A data folder on this machine; another process may be writing to it."""
+    """A deployment's places, read from this machine; others may be writing to them."""
 
-    def __init__(self, folder: Path) -> None:
-        if not folder.is_dir():
+    def __init__(self, deployment: Deployment) -> None:
+        folder = deployment.data
+        if not deployment.distributed and not folder.is_dir():
             raise StoreError(f"no data folder at {folder}: start `causeway up --data {folder}` first, or name another")
-        self._folder = folder
-        self._store: Reader = open_store(folder)
+        self._deployment = deployment
+        self._store: Reader = deployment.open_reader()
 
     def close(self) -> None:
         """Give back files and connections."""
@@ -69,11 +69,9 @@ class LocalSource:
         return read_table(self._store, name, window, service=service, limit=limit)
 
     def _incidents(self) -> list[Any]:
-        from causeway.state import open_state
-
-        if not (self._folder / "state.sqlite").exists():
+        if not self._deployment.has_state:
             return []
-        state = open_state(self._folder)
+        state = self._deployment.open_state()
         try:
             return [to_json(incident) for incident in state.incidents()]
         finally:

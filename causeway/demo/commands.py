@@ -8,7 +8,11 @@ from typing import Annotated
 import typer
 
 from causeway import supervisor_commands
+from causeway.deployment import EMBEDDED, VARIABLES
 from causeway.errors import ConfigError
+
+# A shop that is made up has no business in a store that the environment names.
+_OWN_PLACES = {VARIABLES["store"]: EMBEDDED, VARIABLES["samples"]: "", VARIABLES["state"]: ""}
 
 
 def register(app: typer.Typer) -> None:
@@ -47,7 +51,7 @@ def demo(
         typer.echo(_fault_list(lang))
         return
     options = DemoOptions(
-        PlatformOptions(data, host, grpc_port, http_port, port, None, serve, analyze),
+        PlatformOptions(data, host, grpc_port, http_port, port, None, serve, analyze, _OWN_PLACES),
         fault=faults.choose(fault, service) if fault else None,
         after_s=parse_duration(after) / SECOND_NS,
         duration_s=parse_duration(duration) / SECOND_NS,

@@ -10,6 +10,7 @@ import threading
 import pytest
 
 from analytics.runner import BACK_OFF_MAX_S, WAIT_MAX_S, Runner
+from causeway.deployment import Deployment
 from causeway.errors import ConfigError, StoreError
 from causeway.window import SECOND_NS
 from tests.servers.process import running
@@ -25,7 +26,9 @@ class Place:
         self.now_ns = START_NS
         self.opened = 0
         self.broken = False
-        self.runner = Runner(folder, config or {}, jobs=jobs, open_reader=self.open, clock_ns=lambda: self.now_ns)
+        self.runner = Runner(
+            Deployment(folder), config or {}, jobs=jobs, open_reader=self.open, clock_ns=lambda: self.now_ns
+        )
 
     def open(self, _folder):
         self.opened += 1

@@ -11,6 +11,7 @@ import pytest
 from analytics import watch
 from analytics.watch_check import CLOSING, OPENING, look, usual
 from causeway import logs
+from causeway.deployment import Deployment
 from causeway.errors import ConfigError
 from causeway.findings import DiagnosisVerdict, Verdict
 from causeway.jobs import LAG_NS, JobContext
@@ -38,7 +39,7 @@ class Watched:
         """Look as often as the job asks for."""
         while self.now_ns < end_ns:
             context = JobContext(
-                self.store, self.state, self.config, self.now_ns, self.folder, logs.get("test"), self.memory
+                self.store, self.state, self.config, self.now_ns, Deployment(self.folder), logs.get("test"), self.memory
             )
             self.now_ns += int(watch.job(context) * SECOND_NS)
 

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from causeway.deployment import Deployment
 from causeway.errors import ConfigError, StoreError
 from causeway.stores.embedded.store import EmbeddedStore
 from causeway.window import MINUTE_NS, Window
@@ -23,7 +24,7 @@ WINDOW = Window(NOW - 15 * MINUTE_NS, NOW)
 
 def test_a_missing_folder_is_named(tmp_path: Path) -> None:
     """The error says which folder and what to do."""
-    services = LiveServices(tmp_path / "nowhere", now_ns=lambda: NOW)
+    services = LiveServices(Deployment(tmp_path / "nowhere"), now_ns=lambda: NOW)
     with pytest.raises(StoreError, match=r"nowhere.*causeway up"):
         services.status()
     assert services.incidents() == []
@@ -32,7 +33,7 @@ def test_a_missing_folder_is_named(tmp_path: Path) -> None:
 def test_a_store_that_appears_later_is_found(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Serving may begin before collecting."""
     monkeypatch.setattr(live, "RETRY_S", 0.0)
-    services = LiveServices(tmp_path / "data", now_ns=lambda: NOW)
+    services = LiveServices(Deployment(tmp_path / "data"), now_ns=lambda: NOW)
     with pytest.raises(StoreError):
         services.status()
     EmbeddedStore(tmp_path / "data").close()
@@ -44,7 +45,7 @@ def test_a_store_that_appears_later_is_found(tmp_path: Path, monkeypatch: pytest
 
 def test_the_store_is_not_tried_at_every_request(tmp_path: Path) -> None:
     """While it is broken the same answer is given for a while, whoever asks."""
-    services = LiveServices(tmp_path / "nowhere", now_ns=lambda: NOW)
+    services = LiveServices(Deployment(tmp_path / "nowhere"), now_ns=lambda: NOW)
     errors = []
     for _ in range(2):
         with pytest.raises(StoreError) as caught:

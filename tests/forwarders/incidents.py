@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from causeway import logs
+from causeway.deployment import Deployment
 from causeway.findings import Diagnosis, DiagnosisVerdict, Hypothesis, Message, Symptom, Verdict
 from causeway.jobs import JobContext
 from causeway.state import State
@@ -45,4 +46,4 @@ def opened(state: State, *, now_ns: int = START_NS, verdict: Verdict = Verdict.C
 
 def context(state: State, config: dict[str, Any], *, now_ns: int, folder: Path, memory: dict[str, Any]) -> JobContext:
     """What the outbox job is called with."""
-    return JobContext(TableStore(), state, config, now_ns, folder, logs.get("test"), memory)
+    return JobContext(TableStore(), state, config, now_ns, Deployment(folder), logs.get("test"), memory)

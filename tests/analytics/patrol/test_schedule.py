@@ -14,6 +14,7 @@ import pytest
 from analytics.patrol import schedule
 from analytics.patrol.schedule import Schedule, schedules
 from causeway import logs
+from causeway.deployment import Deployment
 from causeway.errors import ConfigError
 from causeway.findings import PatrolReport
 from causeway.jobs import JobContext
@@ -38,7 +39,7 @@ class Clocked:
 
     def at(self, now_ns: int) -> float:
         """Run the job at that time; the seconds it wants to wait."""
-        context = JobContext(self.store, self.state, self.config, now_ns, self.folder, logs.get("test"))
+        context = JobContext(self.store, self.state, self.config, now_ns, Deployment(self.folder), logs.get("test"))
         return schedule.job(context)
 
     def runs(self) -> list[int]:
