@@ -47,10 +47,11 @@ REACH_NS = HOUR_NS
 SPANS_AT_ONCE_MAX = 2_000_000
 TRACES_AT_ONCE = 4_000
 # So many identities are watched for a minute; where there would be more, `Watch.complete` is False.
-WATCHED_MAX = 20_000
+WATCHED_MAX = 4_000
+_TRACE = np.dtype("V16")
 _NO_SPAN = b"\0" * 8
 
-Fetch = Callable[[list[bytes], Window], pa.Table]
+Fetch = Callable[[list[bytes], Window], Iterable[pa.Table]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,7 +74,8 @@ class Watch:
 class Minute:
     """A computed minute. documents: how many were read, copies of one span included.
 
-    identities, asked: (n,) uint64, the spans of the minute and their parents (0 for roots).
+    identities, asked: (n,) uint64, the spans of the minute and their parents (0 for roots). orphaned: the traces of
+    those whose parent was not found.
     """
 
     minute_ns: int
@@ -82,6 +84,7 @@ class Minute:
     watch: Watch
     identities: np.ndarray
     asked: np.ndarray
+    orphaned: tuple[bytes, ...] = ()
 
     def changes(self, other_ns: int, watch: Watch) -> bool:
         """Whether spans of this minute are what the other minute, with that watch, would have to know of."""
@@ -120,6 +123,7 @@ def compute_minute(minute_ns: int, scan: Callable[[], Iterable[pa.Table]], fetch
         _watch([one.watch.parents for one in made], [one.watch.answered for one in made]),
         np.concatenate([one.identities for one in made]),
         np.concatenate([one.asked for one in made]),
+        tuple(trace for one in made for trace in one.orphaned),
     )
 
 
@@ -132,10 +136,14 @@ def _compute_part(minute_ns: int, scanned: Iterable[pa.Table], fetch: Fetch, par
         linker.add(fresh)
     identity, parent = _joined(own.identity, np.uint64), _joined(own.parent, np.uint64)
     missing = np.flatnonzero((parent != 0) & ~np.isin(parent, identity))
-    traces = np.unique(_joined(own.trace, np.dtype("V16"))[missing])
-    answered = [_supply(linker, table, minute_ns, parent[missing]) for table in _outside(minute_ns, traces, fetch)]
-    watch = _watch([np.unique(linker.awaited())], answered)
-    return Minute(minute_ns, linker.take(), documents, watch, identity, parent)
+    traces = _joined(own.trace, _TRACE)[missing]
+    outside = _outside(minute_ns, np.unique(traces), fetch)
+    answered = [_supply(linker, table, earlier, parent[missing]) for table, earlier in outside]
+    awaited = np.unique(linker.awaited())
+    orphaned = np.unique(traces[np.isin(parent[missing], awaited)])
+    watch = _watch([awaited], answered)
+    ids = tuple(trace.tobytes() for trace in orphaned)
+    return Minute(minute_ns, linker.take(), documents, watch, identity, parent, ids)
 
 
 def _take_in(table: pa.Table, seen: IdentitySet, own: _Own, part: int, parts: int) -> pa.Table:
@@ -153,29 +161,35 @@ def _take_in(table: pa.Table, seen: IdentitySet, own: _Own, part: int, parts: in
     return table
 
 
-def _outside(minute_ns: int, traces: np.ndarray, fetch: Fetch) -> Iterator[pa.Table]:
-    """The spans of those traces in other minutes, some whole traces at a time."""
+def _outside(minute_ns: int, traces: np.ndarray, fetch: Fetch) -> Iterator[tuple[pa.Table, np.ndarray]]:
+    """The spans of those traces in other minutes, some whole traces at a time, and (n,) bool: which are earlier."""
     before = Window(minute_ns - REACH_NS, minute_ns)
     after = Window(minute_ns + MINUTE_NS, minute_ns + MINUTE_NS + REACH_NS)
     for first in range(0, len(traces), TRACES_AT_ONCE):
         ids = [trace.tobytes() for trace in traces[first : first + TRACES_AT_ONCE]]
-        found = [table for table in (fetch(ids, before), fetch(ids, after)) if table.num_rows]
-        if found:
-            yield pa.concat_tables([table.select(LINKED_COLUMNS) for table in found], promote_options="permissive")
+        earlier = [table.select(LINKED_COLUMNS) for table in fetch(ids, before)]
+        later = [table.select(LINKED_COLUMNS) for table in fetch(ids, after)]
+        if earlier or later:
+            found = pa.concat_tables([*earlier, *later], promote_options="permissive")
+            count = sum(table.num_rows for table in earlier)
+            yield found, np.arange(found.num_rows) < count
 
 
-def _supply(linker: Linker, outside: pa.Table, minute_ns: int, wanted: np.ndarray) -> np.ndarray:
+def _supply(linker: Linker, outside: pa.Table, earlier: np.ndarray, wanted: np.ndarray) -> np.ndarray:
     """Let the linker find parents among spans of other minutes; the client spans among them that it asked for.
 
     Of their own links only those stay which tell, before this minute does, that a client's callee answered.
+    earlier: (n,) bool. Costs no more than sorting.
     """
+    if not outside.num_rows:
+        return np.empty(0, np.uint64)
     trace = binary_hash(outside["trace_id"])
     identity, parent = fold(trace, binary_hash(outside["span_id"])), _parents(outside, trace)
     minutes = outside["start_ns"].to_numpy() // MINUTE_NS * MINUTE_NS
     order = np.argsort(identity, kind="stable")
     place = np.minimum(np.searchsorted(identity[order], parent), len(order) - 1)
     above = order[place]
-    first_to_tell = (identity[above] == parent) & ((minutes < minute_ns) | (minutes == minutes[above]))
+    first_to_tell = (identity[above] == parent) & (earlier | (minutes == minutes[above]))
     kept = pa.array(first_to_tell | (parent == 0))
     column = outside.schema.get_field_index("parent_span_id")
     cut = pc.if_else(kept, outside["parent_span_id"], pa.scalar(_NO_SPAN, outside["parent_span_id"].type))
@@ -202,9 +216,9 @@ def _trace_ids(column: pa.ChunkedArray) -> np.ndarray:
     if isinstance(fixed, pa.ChunkedArray):
         fixed = pa.concat_arrays(fixed.chunks)
     if not len(fixed):
-        return np.empty(0, "V16")
+        return np.empty(0, _TRACE)
     whole = fixed.cast(pa.binary(16))
-    return np.frombuffer(whole.buffers()[1], "V16")[whole.offset : whole.offset + len(whole)]
+    return np.frombuffer(whole.buffers()[1], _TRACE)[whole.offset : whole.offset + len(whole)]
 
 
 def _joined(parts: list[np.ndarray], kind: np.dtype | type) -> np.ndarray:

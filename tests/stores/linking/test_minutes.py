@@ -32,7 +32,7 @@ def compute(spans: pa.Table, minute_ns: int, *, expected: int = 1) -> Minute:
 
     def fetch(traces, chosen):
         found = window(spans, chosen)
-        return found.filter(pc.is_in(found["trace_id"], pa.array(traces, pa.binary())))
+        yield found.filter(pc.is_in(found["trace_id"], pa.array(traces, pa.binary())))
 
     return compute_minute(minute_ns, scan, fetch, expected=expected)
 
