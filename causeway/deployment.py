@@ -15,17 +15,23 @@ from urllib.parse import parse_qsl, quote, urlencode, urlsplit
 
 from causeway.config import load_toml, parse
 from causeway.errors import ConfigError
-from causeway.stores.elasticsearch.settings import ElasticsearchSettings
+from causeway.stores.elasticsearch.settings import LAYOUT_OURS, ElasticsearchSettings
 from causeway.stores.elasticsearch.settings import parse_location as parse_elasticsearch
 
 if TYPE_CHECKING:
     from causeway.state import State
     from causeway.stores.contract import Reader
+    from causeway.stores.journal.drain import DrainPlan
     from causeway.stores.prometheus.settings import PrometheusSettings
 
 DATA_DEFAULT = "causeway-data"
 EMBEDDED = "embedded"  # as a store: in the data folder, whatever the file says
 VARIABLES = {"store": "CAUSEWAY_STORE", "samples": "CAUSEWAY_SAMPLES", "state": "CAUSEWAY_STATE"}
+# What goes to which server, and the signals of the log that hold it.
+RECORD_TABLES = frozenset({"resources", "spans", "logs", "events"})
+RECORD_SIGNALS = frozenset({"traces", "logs", "records"})
+SAMPLE_TABLES = frozenset({"resources", "series", "samples", "histograms", "exemplars"})
+SAMPLE_SIGNALS = frozenset({"metrics", "records"})
 NO_SAMPLES = (
     "no place for metrics is configured beside Elasticsearch: name a Prometheus-compatible server with --samples, "
     f"{VARIABLES['samples']} or `url` in the table [samples]"
@@ -106,6 +112,23 @@ class Deployment:
         from causeway.stores.prometheus.reader import PrometheusReader
 
         return CombinedReader(records, PrometheusReader(self.samples))
+
+    def sinks(self) -> dict[str, DrainPlan]:
+        """Where a collector delivers to, by name; none for an embedded store. No server needs to answer for that."""
+        from causeway.stores.journal.drain import DrainPlan
+
+        found: dict[str, DrainPlan] = {}
+        if self.store is not None:
+            from causeway.stores.elasticsearch.sink import ElasticsearchSink
+
+            if self.store.layout != LAYOUT_OURS:
+                raise ConfigError(f"store: documents of the layout {self.store.layout!r} are read, never written")
+            found["elasticsearch"] = DrainPlan(ElasticsearchSink(self.store), RECORD_TABLES, RECORD_SIGNALS)
+        if self.samples is not None:
+            from causeway.stores.prometheus.sink import PrometheusSink
+
+            found["prometheus"] = DrainPlan(PrometheusSink(self.samples), SAMPLE_TABLES, SAMPLE_SIGNALS)
+        return found
 
     def open_state(self) -> State:
         """The state; made if missing. Raises StoreError when it cannot be opened."""

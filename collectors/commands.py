@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import Annotated
 
 import typer
+
+from causeway.deployment_options import Config, Data, Samples, StatePlace, Store
 
 
 def register(app: typer.Typer) -> None:
@@ -17,23 +18,29 @@ def register(app: typer.Typer) -> None:
 
 
 def collect(
-    data: Annotated[Path, typer.Option(help="Folder of the embedded store; made if absent.")] = Path("causeway-data"),
+    data: Data = None,
+    store: Store = None,
+    samples: Samples = None,
+    state: StatePlace = None,
     host: Annotated[str | None, typer.Option(help="Address to listen on.", show_default="127.0.0.1")] = None,
     grpc_port: Annotated[int | None, typer.Option(help="OTLP over gRPC; 0: a free one.", show_default="4317")] = None,
     http_port: Annotated[
         int | None,
         typer.Option(help="OTLP over HTTP, /healthz, /metrics; 0: a free one.", show_default="4318"),
     ] = None,
-    config: Annotated[Path | None, typer.Option(help="TOML file; its table [collect] is read, options win.")] = None,
+    config: Config = None,
 ) -> None:
     """Take in OpenTelemetry traces, metrics and logs (OTLP) and store them.
 
-    A request is acknowledged when it is on disk. Stop with Ctrl-C: what was taken in is flushed first.
+    A request is acknowledged when it is on disk, in the log of the data folder. Stop with Ctrl-C: what was taken in is
+    flushed first.
     """
-    from causeway.config import load_toml, parse
+    from causeway.config import parse
+    from causeway.deployment import Options, deployment_of, settings
     from collectors.serving import CollectConfig, run
 
-    table = load_toml(config).get("collect", {}) if config else {}
+    tables = settings(config)
+    place = deployment_of(Options(data, config, store, samples, state), tables)
     given = {"host": host, "grpc_port": grpc_port, "http_port": http_port}
-    table |= {key: value for key, value in given.items() if value is not None}
-    run(data, parse(CollectConfig, table, where="collect"))
+    table = tables.get("collect", {}) | {key: value for key, value in given.items() if value is not None}
+    run(place, parse(CollectConfig, table, where="collect"))

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import threading
 from collections import deque
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import pyarrow as pa
@@ -23,6 +23,7 @@ log = logs.get("intake")
 QUEUE_BYTES_MAX = 64 << 20  # requests received, not yet logged
 GROUP_BYTES_MAX = 8 << 20  # decoded and synced together
 GROUP_REQUESTS_MAX = 64
+POINTS = ("samples", "histograms")
 
 
 @dataclass(slots=True)
@@ -53,7 +54,9 @@ class Meters:
             buckets=(1, 2, 4, 8, 16, 32, 64),
         )
         self.waiting = Gauge(
-            "causeway_intake_waiting_bytes", "Bytes received and not yet in the tables", registry=registry
+            "causeway_intake_waiting_bytes",
+            "Bytes received and held in memory",
+            registry=registry,
         )
         self.log_bytes = Gauge("causeway_log_bytes", "Bytes of the write-ahead log on disk", registry=registry)
 
@@ -61,8 +64,16 @@ class Meters:
 class Intake:
     """Takes requests from any number of servers on event loops, and answers when their records are durable."""
 
-    def __init__(self, journal: Journal, *, registry: CollectorRegistry | None = None) -> None:
+    def __init__(
+        self,
+        journal: Journal,
+        *,
+        registry: CollectorRegistry | None = None,
+        refused: Mapping[str, str] | None = None,
+    ) -> None:
+        """refused: signals whose records have no place to go, with the reason that senders are told."""
         self._journal = journal
+        self._refused_signals = dict(refused or {})
         self.meters = Meters(registry or CollectorRegistry())
         self.meters.waiting.set_function(lambda: self._bytes + journal.waiting_bytes)
         self.meters.log_bytes.set_function(journal.log_bytes)
@@ -137,6 +148,10 @@ class Intake:
         tables: dict[str, list[pa.Table]] = {}
         for signal in dict.fromkeys(waiting.signal for waiting in group):
             members = [(place, waiting) for place, waiting in enumerate(group) if waiting.signal == signal]
+            if signal in self._refused_signals:
+                reason = self._refused_signals[signal]
+                answers.update((place, _refusal(signal, waiting, reason)) for place, waiting in members)
+                continue
             decoded = _decode(signal, [(waiting.payload, waiting.encoding) for _, waiting in members])
             for (place, waiting), outcome in zip(members, decoded.outcomes, strict=True):
                 answers[place] = outcome
@@ -180,6 +195,16 @@ class Intake:
                 self._refused("bad_request", answer)
         for name, parts in tables.items():
             self.meters.records.labels(name).inc(sum(part.num_rows for part in parts))
+
+
+def _refusal(signal: str, waiting: _Waiting, reason: str) -> Outcome | BadRequest:
+    """All records of the request refused, which its sender must not send again."""
+    decoded = _decode(signal, [(waiting.payload, waiting.encoding)])
+    outcome = decoded.outcomes[0]
+    if isinstance(outcome, BadRequest):
+        return outcome
+    count = sum(decoded.tables[name].num_rows for name in POINTS if name in decoded.tables)
+    return Outcome(rejected=outcome.rejected + count, message=reason)
 
 
 def decode_for_log(signal: str, payloads: Sequence[tuple[bytes, str]]) -> Tables:

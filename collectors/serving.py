@@ -7,18 +7,19 @@ import contextlib
 import signal
 from collections.abc import Iterator
 from dataclasses import dataclass, field
-from pathlib import Path
 
 import pyarrow as pa
 import uvicorn
-from prometheus_client import CONTENT_TYPE_LATEST, CollectorRegistry, ProcessCollector, generate_latest
-from starlette.types import ASGIApp, Receive, Scope, Send
+from prometheus_client import CollectorRegistry, ProcessCollector
 
 from causeway import logs
+from causeway.deployment import NO_SAMPLES, Deployment
 from causeway.errors import ConfigError
 from causeway.stores.embedded.journal import EmbeddedConfig, EmbeddedJournal
 from causeway.stores.journal.journal import Journal
+from causeway.stores.journal.spool import Spool, SpoolConfig
 from collectors.auth import TokenInterceptor, asking_for_token
+from collectors.health import DrainMeters, with_health
 from collectors.intake import Intake, decode_for_log
 from collectors.otlp.decode import warm_up
 from collectors.otlp.grpc_server import serve_grpc
@@ -35,6 +36,7 @@ class CollectConfig:
     """Where the collector listens, who may send to it, and how it stores.
 
     token: what senders must show as `authorization: Bearer TOKEN`; empty means that nobody is asked.
+    store: the way into the embedded store; spool: the way to stores on other machines.
     """
 
     host: str = "127.0.0.1"
@@ -42,6 +44,7 @@ class CollectConfig:
     http_port: int = 4318
     token: str = field(default="", repr=False)
     store: EmbeddedConfig = field(default_factory=EmbeddedConfig)
+    spool: SpoolConfig = field(default_factory=SpoolConfig)
 
     def __post_init__(self) -> None:
         if self.host not in LOOPBACK and not self.token:
@@ -51,20 +54,22 @@ class CollectConfig:
             )
 
 
-def run(data: Path, config: CollectConfig) -> None:
-    """Collect into the store at `data` until SIGINT or SIGTERM. Raises CausewayError when it cannot start."""
+def run(deployment: Deployment, config: CollectConfig) -> None:
+    """Collect into the stores of the deployment until SIGINT or SIGTERM. Raises CausewayError when it cannot start."""
     # Decoded columns live for seconds and are large: the system's allocator gives them back, Arrow's keeps them
     # (860 MB instead of 1,010 MB at the end of a million spans).
     pa.set_memory_pool(pa.system_memory_pool())
-    asyncio.run(_collect(data, config))
+    asyncio.run(_collect(deployment, config))
 
 
-async def _collect(data: Path, config: CollectConfig) -> None:
+async def _collect(deployment: Deployment, config: CollectConfig) -> None:
     warm_up()
     registry = CollectorRegistry()
     ProcessCollector(registry=registry)
-    journal = EmbeddedJournal(data, decode=decode_for_log, config=config.store)
-    intake = Intake(journal, registry=registry)
+    journal = _open_journal(deployment, config)
+    registry.register(DrainMeters(journal))
+    refused = {"metrics": NO_SAMPLES} if deployment.distributed and deployment.samples is None else {}
+    intake = Intake(journal, registry=registry, refused=refused)
     stop = asyncio.Event()
     for number in (signal.SIGINT, signal.SIGTERM):
         asyncio.get_running_loop().add_signal_handler(number, stop.set)
@@ -73,7 +78,13 @@ async def _collect(data: Path, config: CollectConfig) -> None:
     finally:
         await asyncio.to_thread(intake.close)
         await asyncio.to_thread(journal.close)
-        log.info("collect.stopped", data=str(data))
+        log.info("collect.stopped", data=str(deployment.data))
+
+
+def _open_journal(deployment: Deployment, config: CollectConfig) -> Journal:
+    if not deployment.distributed:
+        return EmbeddedJournal(deployment.data, decode=decode_for_log, config=config.store)
+    return Spool(deployment.data, deployment.sinks(), decode=decode_for_log, config=config.spool)
 
 
 async def _serve(
@@ -83,7 +94,7 @@ async def _serve(
     grpc_server, grpc_port = await serve_grpc(
         intake, host=config.host, port=config.grpc_port, interceptors=interceptors
     )
-    app = _with_health(otlp_app(intake), journal, registry)
+    app = with_health(otlp_app(intake), journal, registry)
     if config.token:
         app = asking_for_token(app, config.token)
     http = _Server(
@@ -124,23 +135,3 @@ class _Server(uvicorn.Server):
             await super().startup(sockets)
         except SystemExit:  # uvicorn's way of saying that the port is taken
             self.should_exit = True
-
-
-def _with_health(app: ASGIApp, journal: Journal, registry: CollectorRegistry) -> ASGIApp:
-    """Add GET /healthz (the process answers), /readyz (it can store) and /metrics."""
-
-    async def serve(scope: Scope, receive: Receive, send: Send) -> None:
-        path = scope.get("path", "")
-        if scope["type"] != "http" or path not in {"/healthz", "/readyz", "/metrics"}:
-            await app(scope, receive, send)
-            return
-        status, kind, body = 200, b"text/plain; charset=utf-8", b"ok\n"
-        if path == "/metrics":
-            kind, body = CONTENT_TYPE_LATEST.encode(), generate_latest(registry)
-        elif path == "/readyz" and journal.failing:
-            status, body = 503, f"the store cannot be written: {journal.failing}\n".encode()
-        headers = [(b"content-type", kind), (b"content-length", str(len(body)).encode())]
-        await send({"type": "http.response.start", "status": status, "headers": headers})
-        await send({"type": "http.response.body", "body": body})
-
-    return serve
