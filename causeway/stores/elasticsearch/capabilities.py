@@ -51,7 +51,7 @@ class ServerCapabilities:
 
     def lines(self) -> list[str]:
         """What is off and what that means, one sentence each; nothing for a server that has everything."""
-        found = [meaning for name, meaning in _MEANINGS.items() if not getattr(self, name)]
+        found = [meaning for name, meaning in MEANINGS.items() if not getattr(self, name)]
         if self.version and version_of(self.version) < VERSION_MIN:
             wanted = ".".join(map(str, VERSION_MIN))
             found.insert(0, f"Elasticsearch {self.version} is older than {wanted}: templates may be refused")
@@ -60,7 +60,7 @@ class ServerCapabilities:
         return found
 
 
-_MEANINGS: Mapping[str, str] = {
+MEANINGS: Mapping[str, str] = {
     "version": "the version is unknown: this user may not ask for it",
     "manages_data_streams": "neither data stream lifecycle nor ILM: the analyzer deletes what is too old",
     "async_search": "no async search: long searches are held open and limited by timeout_s",
