@@ -2,6 +2,8 @@
 
 A store that does not answer is said once and tried again, each time later. A job that crashes is logged with its
 trace and tried again, each time later, while the others go on. A wrong setting ends the process at once.
+
+Of all analyzers that share a state one leads; what only the leader does the others leave until they lead.
 """
 
 from __future__ import annotations
@@ -10,15 +12,15 @@ import sys
 import threading
 import time
 import traceback
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
 from causeway import logs, registry
 from causeway.deployment import Deployment
 from causeway.errors import ConfigError, StoreError
-from causeway.jobs import Job, JobContext
-from causeway.state import State
+from causeway.jobs import Job, JobContext, Place
+from causeway.state import Leadership, State
 from causeway.stores.contract import Reader
 from causeway.window import SECOND_NS
 
@@ -32,6 +34,8 @@ BACK_OFF_FIRST_S = 1.0
 BACK_OFF_MAX_S = 30.0
 CRASH_BACK_OFF_FIRST_S = 15.0
 CRASH_BACK_OFF_MAX_S = 600.0
+# How soon somebody takes over after the leader went.
+ELECTION_S = 2.0
 
 
 @dataclass(slots=True)
@@ -40,6 +44,7 @@ class _Slot:
 
     name: str
     job: Job
+    place: Place = Place.LEADER
     due_ns: int = 0
     crashes: int = 0
     memory: dict[str, Any] = field(default_factory=dict)
@@ -57,6 +62,7 @@ class Runner:
         config: Mapping[str, Any],
         *,
         jobs: Mapping[str, Job] | None = None,
+        places: Collection[Place] = tuple(Place),
         open_reader: Callable[[Deployment], Reader] = Deployment.open_reader,
         clock_ns: Callable[[], int] = time.time_ns,
     ) -> None:
@@ -65,11 +71,14 @@ class Runner:
         self._clock_ns = clock_ns
         self._open_reader = open_reader
         named: dict[str, Job | None] = dict(jobs) if jobs is not None else dict.fromkeys(registry.names("jobs"))
-        self._slots = [_Slot(name, job or registry.load("jobs", name)) for name, job in named.items()]
+        slots = [_slot(name, job or registry.load("jobs", name)) for name, job in named.items()]
+        self._slots = [slot for slot in slots if slot.place in places]
         for slot in self._slots:
             _check(slot.job, config)
         self._reader: Reader | None = None
         self._state: State | None = None
+        self._leadership: Leadership | None = None
+        self._led = False
         self._failures = 0
         self._retry_ns = 0
 
@@ -96,13 +105,17 @@ class Runner:
 
     def close(self) -> None:
         """Give back the store and the state."""
-        for part in (self._reader, self._state):
+        for part in (self._leadership, self._reader, self._state):
             if part is not None:
                 part.close()
-        self._reader = self._state = None
+        self._reader = self._state = self._leadership = None
+        self._led = False
 
     def _run(self, slot: _Slot, now_ns: int) -> None:
         context = self._context(slot, now_ns)
+        if slot.place is Place.LEADER and not context.leads():
+            slot.due_ns = self._clock_ns() + int(ELECTION_S * SECOND_NS)
+            return
         try:
             wanted_s = slot.job(context)
             slot.crashes = 0
@@ -123,6 +136,8 @@ class Runner:
             self._state = self._deployment.open_state()
         if self._reader is None:
             self._reader = self._open_reader(self._deployment)
+        if self._leadership is None:
+            self._leadership = self._state.leadership()
         return JobContext(
             reader=self._reader,
             state=self._state,
@@ -131,7 +146,15 @@ class Runner:
             deployment=self._deployment,
             log=log.bind(job=slot.name),
             memory=slot.memory,
+            leads=self._leads,
         )
+
+    def _leads(self) -> bool:
+        leads = self._leadership is not None and self._leadership.leads()
+        if leads != self._led:
+            log.info("leader.elected" if leads else "leader.lost", state=self._deployment.state_location)
+            self._led = leads
+        return leads
 
     def _broken(self, error: StoreError) -> None:
         wait_s = min(BACK_OFF_FIRST_S * 2**self._failures, BACK_OFF_MAX_S)
@@ -145,6 +168,11 @@ class Runner:
         due_ns = min((slot.due_ns for slot in self._slots), default=0)
         wait_s = (max(due_ns, self._retry_ns) - self._clock_ns()) / SECOND_NS
         return min(max(wait_s, WAIT_MIN_S), WAIT_MAX_S)
+
+
+def _slot(name: str, job: Job) -> _Slot:
+    module = sys.modules.get(getattr(job, "__module__", ""))
+    return _Slot(name, job, getattr(module, "PLACE", Place.LEADER))
 
 
 def _check(job: Job, config: Mapping[str, Any]) -> None:

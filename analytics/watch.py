@@ -156,6 +156,8 @@ def _open(
     diagnosis: Diagnosis,
     impacts: dict[str, float],
 ) -> None:
+    if not context.leads():
+        return
     entity = _entity(diagnosis)
     onset_ns = _onset_ns(diagnosis) or (memory.suspected_ns or context.now_ns) - _ns(options.recent_s)
     incident = context.state.open_incident(

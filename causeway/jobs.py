@@ -1,12 +1,14 @@
 """What `causeway analyze` does in turn: jobs, found by the entry points `causeway.jobs`.
 
-A module with a job may also have `check(config) -> None`, called once at the start; it raises ConfigError.
+A module with a job may also have `check(config) -> None`, called once at the start, which raises ConfigError, and
+`PLACE`: whether the job runs in every analyzer or, as it does without it, in the one that leads.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from enum import StrEnum
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -21,10 +23,22 @@ from causeway.window import SECOND_NS
 LAG_NS = 10 * SECOND_NS
 
 
+class Place(StrEnum):
+    """In which of the analyzers that share a state a job runs."""
+
+    LEADER = "leader"
+    EVERYWHERE = "everywhere"
+
+
+def _always() -> bool:
+    return True
+
+
 @dataclass(frozen=True, slots=True)
 class JobContext:
-    """What a job works with. config: all tables of the configuration file. memory: kept until the process
-    ends.
+    """What a job works with. config: all tables of the configuration file. memory: kept until the process ends.
+
+    leads: whether this process still leads; asked again right before what must not be done twice.
 
     `now_ns` is the only clock a job may read.
     """
@@ -36,6 +50,7 @@ class JobContext:
     deployment: Deployment
     log: structlog.typing.FilteringBoundLogger
     memory: dict[str, Any] = field(default_factory=dict)
+    leads: Callable[[], bool] = _always
 
     @property
     def data_dir(self) -> Path:

@@ -27,6 +27,8 @@ EVERY_S = 5.0
 IDLE_S = 60.0
 BACK_OFF_FIRST_S = 2.0
 BACK_OFF_MAX_S = 300.0
+# A row that somebody began to deliver and did not finish is delivered again after this.
+CLAIM_NS = 30 * SECOND_NS
 GIVE_UP_NS = 7 * DAY_NS
 ROWS_AT_ONCE = 200
 INCIDENTS_AT_ONCE = 500
@@ -116,7 +118,10 @@ def _deliver_due(context: JobContext, target: Target, memory: _Memory) -> None:
     if context.now_ns < until_ns:
         return
     for row in context.state.due(context.now_ns, forwarder=target.name, limit=ROWS_AT_ONCE):
-        if _waits_for_another(context, row):
+        if not context.leads():
+            return
+        claim = {"now_ns": context.now_ns, "until_ns": context.now_ns + CLAIM_NS}
+        if _waits_for_another(context, row) or not context.state.claim(row.id, **claim):
             continue
         try:
             _deliver(context, target, row, memory.common)

@@ -28,8 +28,8 @@ class Leadership:
 
     def __init__(self, database: Database) -> None:
         self._lock = threading.Lock()
-        self._held: _Session | _File
-        self._held = _Session(database) if database.is_postgresql else _File(_lock_path(database))
+        self._keeper: _Session | _File
+        self._keeper = _Session(database) if database.is_postgresql else _File(_lock_path(database))
 
     def leads(self) -> bool:
         """Whether this process leads now: asked of the lock's keeper, not remembered; becomes leader if nobody is.
@@ -37,12 +37,12 @@ class Leadership:
         False, never an error, where the keeper does not answer.
         """
         with self._lock:
-            return self._held.still() or self._held.take()
+            return self._keeper.held()
 
     def close(self) -> None:
         """Step down, if leading."""
         with self._lock:
-            self._held.release()
+            self._keeper.release()
 
 
 def _lock_path(database: Database) -> Path | None:
@@ -51,34 +51,29 @@ def _lock_path(database: Database) -> Path | None:
 
 
 class _Session:
-    """An advisory lock of a PostgreSQL session that does nothing else."""
+    """An advisory lock of a PostgreSQL session that does nothing else; the session stays while others lead."""
 
     def __init__(self, database: Database) -> None:
         self._database = database
         self._stack = contextlib.ExitStack()
         self._connection: sa.Connection | None = None
+        self._held = False
 
-    def still(self) -> bool:
-        if self._connection is None:
-            return False
+    def held(self) -> bool:
         try:
-            self._connection.exec_driver_sql("SELECT 1")
-        except sa.exc.SQLAlchemyError:
-            self.release()
-        return self._connection is not None
-
-    def take(self) -> bool:
-        try:
-            self._connection = self._stack.enter_context(self._database.session())
-            if self._connection.exec_driver_sql(f"SELECT pg_try_advisory_lock({_LEADER_LOCK})").scalar():
-                return True
+            if self._connection is None:
+                self._connection = self._stack.enter_context(self._database.session())
+            if self._held:
+                self._connection.exec_driver_sql("SELECT 1")
+            else:
+                taken = self._connection.exec_driver_sql(f"SELECT pg_try_advisory_lock({_LEADER_LOCK})")
+                self._held = bool(taken.scalar())
         except (StoreError, sa.exc.SQLAlchemyError):
-            pass  # nobody to ask: not the leader
-        self.release()
-        return False
+            self.release()  # the lock went with the session, and there is nobody to ask: not the leader
+        return self._held
 
     def release(self) -> None:
-        connection, self._connection = self._connection, None
+        connection, self._connection, self._held = self._connection, None, False
         with contextlib.suppress(StoreError, sa.exc.SQLAlchemyError):
             if connection is not None:
                 connection.invalidate()  # ends the session itself rather than keeping it for others
@@ -93,11 +88,9 @@ class _File:
         self._path = path
         self._file: IO[bytes] | None = None
 
-    def still(self) -> bool:
-        return self._path is None or self._file is not None
-
-    def take(self) -> bool:
-        assert self._path is not None
+    def held(self) -> bool:
+        if self._path is None or self._file is not None:
+            return True
         try:
             file = self._path.open("ab")
         except OSError:

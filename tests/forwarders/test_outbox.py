@@ -130,7 +130,7 @@ def test_restart_delivers_what_waits_and_nothing_twice(world):
 
 
 def test_crash_between_delivery_and_note_tells_it_again(world, monkeypatch):
-    """At least once: what was taken but not noted is sent again."""
+    """At least once: what was taken but not noted is sent again, when the claim on it runs out."""
     opened(world.state)
 
     def dies(*_args, **_kwargs):
@@ -142,6 +142,8 @@ def test_crash_between_delivery_and_note_tells_it_again(world, monkeypatch):
             world.run(1)
     world.restart()
     world.run(1)
+    assert len(world.sink.taken) == 1
+    world.run(outbox.CLAIM_NS / SECOND_NS)
     assert len(world.sink.taken) == 2
 
 
