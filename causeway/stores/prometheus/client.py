@@ -14,7 +14,7 @@ import cramjam
 import httpx2
 import orjson
 
-from causeway import __version__, logs
+from causeway import logs
 from causeway.errors import ConfigError, StoreError
 from causeway.stores.prometheus.settings import PrometheusSettings
 
@@ -60,7 +60,7 @@ class Client:
         """Raises ConfigError for a secret or certificate file that cannot be read."""
         self._settings = settings
         self._base = settings.url.rstrip("/")
-        headers = {"User-Agent": f"causeway/{__version__}", **settings.headers}
+        headers = {"User-Agent": "causeway", **settings.headers}
         if not settings.compress:
             headers["Accept-Encoding"] = "identity"
         if token := settings.token():
@@ -151,7 +151,9 @@ class Client:
         except httpx2.TransportError as error:
             raise StoreError(f"cannot reach {self._settings.location()}: {_transport(error)}") from error
         if answer.status_code in {401, 403}:
-            raise StoreError(f"cannot read from {self._settings.location()}: {_hint(answer.status_code)}{_words(answer)}")
+            raise StoreError(
+                f"cannot read from {self._settings.location()}: {_hint(answer.status_code)}{_words(answer)}"
+            )
         version = ""
         if answer.is_success:
             with_version: Mapping[str, Any] = _json(answer).get("data") or {}

@@ -1,4 +1,4 @@
-"""Histogram and summary points as classic series, and back: `_bucket{le}`, `_sum`, `_count`, and `_min` and `_max`, our own."""
+"""Histogram and summary points as classic series and back: `_bucket`, `_sum`, `_count`, and our own `_min`, `_max`."""
 
 # Compiled functions have their types from their arguments.
 # mypy: disable-error-code="no-untyped-def"
@@ -21,7 +21,7 @@ BUCKET, QUANTILE = "_bucket", ""
 
 @dataclass(frozen=True, slots=True)
 class Part:
-    """Some of the classic series' samples. rows: (n,) rows of the histogram table; bounds: (n,) or None; values: (n,)."""
+    """Samples of classic series. rows: (n,) of the histogram table; bounds: (n,) or None; values: (n,)."""
 
     ending: str
     rows: np.ndarray
@@ -105,8 +105,8 @@ def table_of(
 ) -> pa.Table:
     """`records.HISTOGRAMS` from points (n,) by (series, time).
 
-    scalars: by name (n,), NaN where there is none. lists: (m,) point ascending, (m,) bound ascending within it, (m,) value,
-    cumulative for histograms.
+    scalars: by name (n,), NaN where there is none. lists: (m,) point ascending, (m,) bound ascending within it, (m,)
+    value, cumulative for histograms.
     """
     points, bounds, values = lists
     count = len(series_ids)

@@ -2,7 +2,7 @@
 
 Every series we write carries `job`, `instance`, `service_name`, its attributes, and
 
-    causeway_series     `<series_id>.<shape>`: two series never share a label set, whatever the rules make of their names
+    causeway_series     `<series_id>.<shape>`: two series never share labels, whatever the rules make of their names
     causeway_resource   `<resource_id>`, which `target_info` has too
     causeway_attributes JSON of the attributes that labels cannot hold: empty ones, more than fit, names that collide
 
@@ -117,9 +117,7 @@ def labelled(
     return Labelled(shape, labels | dict(extra))
 
 
-def target_labels(
-    row: Mapping[str, Any], *, extra: Mapping[str, str], labels_max: int
-) -> Labels:
+def target_labels(row: Mapping[str, Any], *, extra: Mapping[str, str], labels_max: int) -> Labels:
     """One row of `records.RESOURCES` as the labels of `target_info`; attributes beyond `labels_max` are left out."""
     attributes = dict(row["attributes"] or ())
     named = _target_labels(row["service"], row["instance"], attributes)

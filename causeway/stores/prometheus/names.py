@@ -1,7 +1,8 @@
-"""Metric, attribute and unit names in OpenTelemetry's words and in Prometheus' words, by the published rules.
+"""Metric, attribute and unit names in OpenTelemetry's words and in Prometheus' words, by published rules.
 
-OpenTelemetry specification, "Prometheus and OpenMetrics Compatibility". Our deviations: a delta sum gets no `_total`, for it is
-no counter there; a name without a single ASCII letter or digit becomes a hash of it, where the rules would leave nothing.
+OpenTelemetry specification, "Prometheus and OpenMetrics Compatibility". Our deviations: a delta sum gets no `_total`,
+for it is no counter there; a name without a single ASCII letter or digit becomes a hash of it, where the rules would
+leave nothing.
 """
 
 from __future__ import annotations

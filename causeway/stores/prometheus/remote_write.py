@@ -1,4 +1,4 @@
-"""WriteRequest messages of remote write 1.0, put together in columns: label sets once per series, samples by a kernel."""
+"""WriteRequest messages of remote write 1.0, made of columns: label sets once per series, samples by a kernel."""
 
 # Compiled functions have their types from their arguments.
 # mypy: disable-error-code="no-untyped-def"
@@ -53,10 +53,8 @@ def points(series: np.ndarray, times_ns: np.ndarray, values: np.ndarray, labels:
 
 def label_set(labels: Mapping[str, str]) -> bytes:
     """The labels of a TimeSeries, by name."""
-    parts = []
-    for name in sorted(labels):
-        parts.append(_field(1, _field(1, name.encode()) + _field(2, labels[name].encode())))
-    return b"".join(parts)
+    pairs = ((name.encode(), labels[name].encode()) for name in sorted(labels))
+    return b"".join(_field(1, _field(1, name) + _field(2, value)) for name, value in pairs)
 
 
 def metadata_request(families: Iterable[tuple[str, str, str, str]]) -> bytes:

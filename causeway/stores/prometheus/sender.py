@@ -1,11 +1,13 @@
 """Samples on their way out: cut into requests, over several connections, the part that is refused told from the rest.
 
-Prometheus takes nothing of a request in which one sample is out of order, too old or another one for the same time. Such a
-request is sent again in halves, the older half first, until the bad samples stand alone; they are counted and left out.
+Prometheus takes nothing of a request in which one sample is out of order, too old or another one for the same time.
+Such a request is sent again in halves, the older half first, until the bad samples stand alone; they are counted and
+left out.
 """
 
 from __future__ import annotations
 
+import itertools
 import threading
 from collections import Counter
 from concurrent.futures import ThreadPoolExecutor
@@ -17,6 +19,7 @@ import xxhash
 from causeway.stores.prometheus.client import Client, Refused
 from causeway.stores.prometheus.remote_write import Points, cuts, request
 from causeway.stores.prometheus.settings import PrometheusSettings
+
 
 @dataclass(slots=True)
 class Sent:
@@ -56,9 +59,11 @@ class Sender:
         return sent
 
     def _send_shard(self, points: Points, first: int, last: int, sent: Sent) -> None:
-        part = Points(points.series[first:last], points.times_ms[first:last], points.bits[first:last], points.labels, points.ends)
+        part = Points(
+            points.series[first:last], points.times_ms[first:last], points.bits[first:last], points.labels, points.ends
+        )
         borders = cuts(part, samples_max=self._settings.samples_per_request, bytes_max=self._settings.request_bytes)
-        for start, end in zip(borders[:-1], borders[1:], strict=True):
+        for start, end in itertools.pairwise(borders.tolist()):
             if end > start:
                 self._send_rows(part, np.arange(start, end), sent)
 
@@ -66,6 +71,8 @@ class Sender:
         body = request(points, rows)
         identity = xxhash.xxh3_64_intdigest(body)
         if identity in self._taken:
+            with self._lock:
+                sent.accepted += len(rows)
             return
         try:
             self._client.write(body)
@@ -105,4 +112,4 @@ def _shards(points: Points, count: int, samples_min: int) -> list[tuple[int, int
         at = int(np.searchsorted(points.series, points.series[at], side="left"))
         borders.append(max(at, borders[-1]))
     borders.append(len(points))
-    return [(first, last) for first, last in zip(borders[:-1], borders[1:], strict=True) if last > first]
+    return [(first, last) for first, last in itertools.pairwise(borders) if last > first]

@@ -39,8 +39,19 @@ class SeriesRule:
 
 
 # The first rule whose `metrics` fits decides. `pod!` is the workload of a pod's name: `cart-7d9f8b6c5-x2x7k` is `cart`.
+# What cAdvisor says of a whole pod beside its containers belongs to no service: it would be counted twice.
 RULES = (
-    SeriesRule(r"container_.*", ("container", "container_label_io_kubernetes_container_name", "pod!"), ("pod", "name")),
+    SeriesRule(r"container_network_.*", ("container_label_com_docker_compose_service", "pod!", "name"), ("pod", "name")),
+    SeriesRule(
+        r"container_.*",
+        (
+            "container",
+            "container_label_io_kubernetes_container_name",
+            "container_label_com_docker_compose_service",
+            "name",
+        ),
+        ("pod", "name"),
+    ),
     SeriesRule(
         r"kube_.*",
         ("container", "deployment", "statefulset", "daemonset", "job_name", "cronjob", "pod!"),
@@ -134,7 +145,7 @@ class PrometheusSettings:
 def parse_location(location: str, base: PrometheusSettings | None = None) -> PrometheusSettings:
     """Settings from `http[s]://[user:password@]host[:port][/prefix][?key=value&...]` over those of `base`.
 
-    Texts, numbers and truth values may be keys, `token_file` too. Raises ConfigError; its text never holds the password.
+    Texts, numbers and truth values may be keys. Raises ConfigError; its text never holds the password.
     """
     where = _without_password(location)
     try:
