@@ -12,8 +12,8 @@ import pyarrow.compute as pc
 from numba import njit
 
 from causeway.conventions.text import double_texts
+from causeway.memory import copy_bytes, load64
 from collectors.otlp.layouts import VALUE_BOOL, VALUE_DOUBLE, VALUE_INT, VALUE_NONE, VALUE_TEXT
-from collectors.otlp.memory import copy_bytes, load64
 from collectors.otlp.nested import value_text
 
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 import numpy as np
 from numba import njit
 
-from collectors.otlp.memory import load64
+from causeway.memory import load64
 
 ID_ABSENT, ID_GOOD, ID_ZERO, ID_LENGTH = range(4)
 

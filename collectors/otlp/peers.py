@@ -11,9 +11,9 @@ import pyarrow as pa
 from numba import njit
 
 from causeway.conventions.peers import PEER_KEYS, PEER_TYPES
+from causeway.memory import load64
 from collectors.otlp.gather import dictionary, words_by_code
 from collectors.otlp.keys import KeySet
-from collectors.otlp.memory import load64
 
 _KEYS = KeySet(PEER_KEYS)
 # The text that stands behind the requests in the buffer, for spans with http.* or url.* attributes.
