@@ -1,4 +1,4 @@
-"""The commands `up` and `demo`."""
+"""The commands `up`, `demo` and `doctor`."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ import typer
 
 from causeway import supervisor_commands
 from causeway.deployment import EMBEDDED, VARIABLES
+from causeway.doctor import commands as doctor
 from causeway.errors import ConfigError
 
 # A shop that is made up has no business in a store that the environment names.
@@ -16,8 +17,9 @@ _OWN_PLACES = {VARIABLES["store"]: EMBEDDED, VARIABLES["samples"]: "", VARIABLES
 
 
 def register(app: typer.Typer) -> None:
-    """Add both."""
+    """Add them."""
     supervisor_commands.register(app)
+    doctor.register(app)
     app.command("demo")(demo)
 
 
