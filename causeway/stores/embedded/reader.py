@@ -27,6 +27,7 @@ from causeway.stores.contract import (
 )
 from causeway.stores.embedded import file_index
 from causeway.stores.embedded.delta import DataFile, DeltaSignal
+from causeway.stores.rollups import rollup_query
 from causeway.window import HOUR_NS, Window
 
 REFRESH_S = 0.5  # how old the list of files may be
@@ -34,13 +35,6 @@ MEMORY_LIMIT = "2GB"
 # A trace is looked for this far around the spans that matched: longer traces show what lies within.
 TRACE_REACH_NS = HOUR_NS
 FILES_FIRST = 2  # files read first when the newest matches are wanted; then twice as many each time
-_ROLLUP_MEASURES = {
-    "rollup_edges": ("calls", "errors", "duration_ns_sum", "gap_calls", "gap_ns_sum"),
-    "rollup_operations": ("calls", "errors", "duration_ns_sum", "self_ns_sum"),
-    "rollup_instances": ("calls", "errors", "duration_ns_sum", "spans"),
-    "rollup_coverage": ("spans", "roots", "linked", "skewed"),
-    "rollup_logs": ("lines",),
-}
 
 
 class _Where:
@@ -281,44 +275,25 @@ class EmbeddedReader:
     # -- rollups -------------------------------------------------------------------------------------------------
 
     def edges(self, window: Window, *, step_ns: int | None = None, service: str | None = None) -> pa.Table:
-        where = _Where()
-        if service is not None:
-            where.add("(caller = ? OR callee = ?)", service, service)
-        return self._rollup("rollup_edges", window, step_ns, where)
+        return self._rollup("rollup_edges", window, step_ns, service)
 
     def operations(self, window: Window, *, step_ns: int | None = None, service: str | None = None) -> pa.Table:
-        return self._rollup("rollup_operations", window, step_ns, _of_service(service))
+        return self._rollup("rollup_operations", window, step_ns, service)
 
     def instances(self, window: Window, *, step_ns: int | None = None, service: str | None = None) -> pa.Table:
-        return self._rollup("rollup_instances", window, step_ns, _of_service(service))
+        return self._rollup("rollup_instances", window, step_ns, service)
 
     def coverage(self, window: Window, *, step_ns: int | None = None) -> pa.Table:
-        return self._rollup("rollup_coverage", window, step_ns, _Where())
+        return self._rollup("rollup_coverage", window, step_ns, None)
 
     def log_counts(self, window: Window, *, step_ns: int | None = None, service: str | None = None) -> pa.Table:
-        return self._rollup("rollup_logs", window, step_ns, _of_service(service))
+        return self._rollup("rollup_logs", window, step_ns, service)
 
-    def _rollup(self, name: str, window: Window, step_ns: int | None, where: _Where) -> pa.Table:
-        schema, measures = records.TABLES[name][0], _ROLLUP_MEASURES[name]
-        keys = [field for field in schema.names if field not in measures and field != "slot_ns"]
-        selected = list(keys)
-        if step_ns is not None:
-            if step_ns % records.ROLLUP_STEP_NS:
-                raise StoreError(f"a step of {step_ns} ns is no multiple of the rollups' {records.ROLLUP_STEP_NS} ns")
-            selected.insert(0, f"slot_ns // {step_ns} * {step_ns} AS slot_ns")
-        where.add("slot_ns >= ? AND slot_ns < ?", window.start_ns, window.end_ns)
-        sums = ", ".join(f"sum({measure})::BIGINT AS {measure}" for measure in measures)
-        places = ", ".join(str(place + 1) for place in range(len(selected)))
-        some = " OR ".join(f"sum({measure}) <> 0" for measure in measures)
-        order = ("slot_ns, " if step_ns is not None else "") + ", ".join(keys)
-        return self._query(
-            name,
-            f"SELECT {', '.join(selected)}, {sums} FROM {{source}} WHERE {where.text()} "
-            f"GROUP BY {places} HAVING {some} ORDER BY {order}",
-            where,
-            window,
-            schema=pa.schema([field for field in schema if step_ns is not None or field.name != "slot_ns"]),
-        )
+    def _rollup(self, name: str, window: Window, step_ns: int | None, service: str | None) -> pa.Table:
+        query = rollup_query(name, window, step_ns=step_ns, service=service)
+        where = _Where()
+        where.values += query.values
+        return self._query(name, query.sql, where, window, schema=query.schema)
 
     # -- running -------------------------------------------------------------------------------------------------
 
@@ -428,12 +403,6 @@ def _from(files: tuple[DataFile, ...]) -> str:
 def _window(window: Window, column: str) -> _Where:
     where = _Where()
     where.add(f"{column} >= ? AND {column} < ?", window.start_ns, window.end_ns)
-    return where
-
-
-def _of_service(service: str | None) -> _Where:
-    where = _Where()
-    where.equal(service=service)
     return where
 
 
