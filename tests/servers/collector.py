@@ -7,7 +7,7 @@ import socket
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import pyarrow as pa
@@ -28,10 +28,10 @@ def free_port() -> int:
 
 
 def start_collector(
-    data: Path, *, grpc_port: int, http_port: int, config: Path | None = None
+    data: Path, *, grpc_port: int, http_port: int, config: Path | None = None, options: Sequence[str] = ()
 ) -> subprocess.Popen[bytes]:
     """A collector that listens; fails when it ends before, or does not listen in time."""
-    options = ["--config", str(config)] if config else []
+    options = [*options, *(["--config", str(config)] if config else [])]
     process = subprocess.Popen(
         [
             *(sys.executable, "-m", "causeway", "collect", "--data", str(data), *options),
