@@ -17,6 +17,12 @@ from typing import Protocol
 import numpy as np
 import pyarrow as pa
 
+from causeway.stores.elasticsearch.client import connect
+from causeway.stores.elasticsearch.layouts import layout_named
+from causeway.stores.elasticsearch.names import Names
+from causeway.stores.elasticsearch.rollup_documents import RollupDocuments
+from causeway.stores.elasticsearch.scan import LayoutSource
+from causeway.stores.elasticsearch.settings import ElasticsearchSettings
 from causeway.stores.linking.hashing import binary_hash, fold
 from causeway.stores.linking.minutes import LINKED_COLUMNS, REACH_NS, Minute, Watch, compute_minute
 from causeway.window import MINUTE_NS, Window
@@ -39,48 +45,30 @@ class Spans(Protocol):
     ) -> Iterator[pa.Table]: ...
 
 
-class Documents(Protocol):
-    """Where the rollups are, one document a minute."""
-
-    def read_counts(self, window: Window) -> dict[int, tuple[int, int]]:
-        """By minute: the span documents it was computed from, and when (ns)."""
-        ...
-
-    def versions(self, minutes: Sequence[int]) -> dict[int, int]:
-        """When each of these minutes was computed, as of now: by id, without waiting for a refresh."""
-        ...
-
-    def tables_of(self, minutes: Sequence[int], name: str) -> dict[int, pa.Table]:
-        """One table of each of these minutes that has it, as of now."""
-        ...
-
-    def write_minute(self, minute_ns: int, tables: Mapping[str, pa.Table], *, spans: int, computed_ns: int) -> bool:
-        """Replace the document of a minute at once; False, and nothing, where one computed later is there."""
-        ...
-
-
 @dataclass(frozen=True, slots=True)
 class Due:
-    """A minute to compute. spans: its documents as counted. changed: whether others may depend on what is new."""
+    """A minute to compute. marked: whatever its number of documents, something it depends on changed."""
 
     minute_ns: int
-    spans: int
-    changed: bool = True
+    marked: bool = False
 
 
 @dataclass(frozen=True, slots=True)
 class Done:
-    """What came of a minute. again: minutes to compute (again), itself among them where it was too late."""
+    """What came of a minute. spans: documents read, None where there was nothing to do.
+
+    again: minutes to compute (again), itself among them where it must be read again.
+    """
 
     minute_ns: int
-    spans: int
+    spans: int | None
     again: frozenset[int] = frozenset()
 
 
 class MinuteWorker:
     """Computes minutes of one store. For one thread."""
 
-    def __init__(self, spans: Spans, documents: Documents, *, clock_ns: Callable[[], int] = time.time_ns) -> None:
+    def __init__(self, spans: Spans, documents: RollupDocuments, *, clock_ns: Callable[[], int] = time.time_ns) -> None:
         self._spans, self._documents, self._clock_ns = spans, documents, clock_ns
         self._watches: OrderedDict[int, tuple[int, Watch]] = OrderedDict()
 
@@ -90,48 +78,55 @@ class MinuteWorker:
         shrunk: also those that have fewer documents than then, which retention makes as well as removed copies.
         """
         counts, computed = self._spans.minute_counts(window), self._documents.read_counts(window)
-        found = []
-        for minute_ns in sorted(counts, reverse=True):
-            known = computed.get(minute_ns, (0, 0))[0]
-            if counts[minute_ns] > known or (shrunk and counts[minute_ns] < known):
-                found.append(Due(minute_ns, counts[minute_ns]))
-        return found
+        return [
+            Due(minute_ns)
+            for minute_ns in sorted(counts, reverse=True)
+            if _differs(counts[minute_ns], computed.get(minute_ns, (0, 0))[0], shrunk=shrunk)
+        ]
 
     def compute(self, due: Due) -> Done:
         """Compute the minute and write its document. Raises StoreError; then, or after a crash, do it again."""
-        started_ns, around = self._clock_ns(), _around(due.minute_ns)
-        before = self._spans.minute_counts(around)
-        minute = self._computed(due.minute_ns, before.get(due.minute_ns, due.spans))
+        minute_ns, version_ns = due.minute_ns, self._clock_ns()
+        before = self._spans.minute_counts(_around(minute_ns))
+        if not due.marked:
+            known = self._documents.read_counts(Window(minute_ns, minute_ns + MINUTE_NS)).get(minute_ns)
+            if known is not None and known[0] == before.get(minute_ns, 0):
+                return Done(minute_ns, None)  # somebody was quicker
+        minute = self._computed(minute_ns, before.get(minute_ns, 0))
         tables = dict(minute.tables)
         if len(minute.watch) or not minute.watch.complete:
             tables[WATCH] = _watch_table(minute.watch)
-        if not self._documents.write_minute(due.minute_ns, tables, spans=minute.documents, computed_ns=started_ns):
-            return Done(due.minute_ns, minute.documents, frozenset({due.minute_ns}))
-        again = self._changed_by(minute) if due.changed else set()
+        if not self._documents.write_minute(minute_ns, tables, spans=minute.documents, computed_ns=version_ns):
+            return Done(minute_ns, minute.documents, frozenset({minute_ns}))
+        again = self._changed_by(minute)
         if self._came_meanwhile(minute, before):
-            again.add(due.minute_ns)
-        return Done(due.minute_ns, minute.documents, frozenset(again))
+            again.add(minute_ns)
+        return Done(minute_ns, minute.documents, frozenset(again))
+
+    def show(self) -> None:
+        """Let readers see what was written until now, rather than after the next refresh. Raises StoreError."""
+        self._documents.refresh()
 
     def _computed(self, minute_ns: int, expected: int) -> Minute:
         window = Window(minute_ns, minute_ns + MINUTE_NS)
         scan = lambda: self._spans.spans_of(window, columns=LINKED_COLUMNS)  # noqa: E731
-        return compute_minute(minute_ns, scan, self._spans.spans_of_traces, expected=expected)
+        fetch = lambda traces, around: self._spans.spans_of_traces(traces, around, columns=LINKED_COLUMNS)  # noqa: E731
+        return compute_minute(minute_ns, scan, fetch, expected=expected)
 
     def _changed_by(self, minute: Minute) -> set[int]:
         around = _around(minute.minute_ns)
         others = [at for at in range(around.start_ns, around.end_ns, MINUTE_NS) if at != minute.minute_ns]
-        watches = self._watches_of(others)
-        return {at for at, watch in watches.items() if minute.changes(at, watch)}
+        return {at for at, watch in self._watches_of(others).items() if minute.changes(at, watch)}
 
     def _watches_of(self, minutes: list[int]) -> dict[int, Watch]:
-        versions = self._documents.versions(minutes)
-        stale = [at for at, version in versions.items() if self._watches.get(at, (0,))[0] != version]
+        known = self._documents.versions(minutes)
+        stale = [at for at, version_ns in known.items() if self._watches.get(at, (0,))[0] != version_ns]
         tables = self._documents.tables_of(stale, WATCH) if stale else {}
         for at in stale:
-            self._watches[at] = (versions[at], _watch(tables.get(at)))
-        for at in versions:
+            self._watches[at] = (known[at], _watch(tables.get(at)))
+        for at in known:
             self._watches.move_to_end(at)
-        found = {at: self._watches[at][1] for at in versions}
+        found = {at: self._watches[at][1] for at in known}
         while len(self._watches) > _WATCHES_KEPT:
             self._watches.popitem(last=False)
         return found
@@ -158,8 +153,26 @@ def roll_up(worker: MinuteWorker, window: Window) -> int:
         for one in due:
             again |= worker.compute(one).again
             done += 1
-        due = [Due(minute_ns, 0) for minute_ns in sorted(again, reverse=True)]
+        due = [Due(minute_ns, marked=True) for minute_ns in sorted(again, reverse=True)]
+    worker.show()
     return done
+
+
+def open_worker(settings: ElasticsearchSettings) -> MinuteWorker:
+    """A worker over the store of these settings, of whatever layout, with the template of rollups in place.
+
+    Raises StoreError when the server does not answer.
+    """
+    from causeway.stores.elasticsearch import capabilities, templates
+
+    client, layout = connect(settings), layout_named(settings.layout)
+    templates.install(client, settings, capabilities.ask(client))
+    index = settings.indices or layout.index(settings.namespace)
+    return MinuteWorker(LayoutSource(client, layout, index), RollupDocuments(client, Names(settings.namespace)))
+
+
+def _differs(counted: int, computed: int, *, shrunk: bool) -> bool:
+    return counted > computed or (shrunk and counted < computed)
 
 
 def _around(minute_ns: int) -> Window:

@@ -18,6 +18,7 @@ from elastic_transport import ApiError
 from elasticsearch import Elasticsearch
 
 from causeway import records
+from causeway.errors import StoreError
 from causeway.stores.elasticsearch.client import plain_errors
 from causeway.stores.elasticsearch.layouts.layout import Clause
 from causeway.stores.elasticsearch.names import Names
@@ -139,6 +140,10 @@ class RollupDocuments:
             return {}
         with plain_errors("read rollups"):
             answer = request(self._client, "POST", "/_mget", {"docs": wanted})
+        for item in answer["docs"]:
+            error = item.get("error", {})
+            if error and error.get("type") != "index_not_found_exception":
+                raise StoreError(f"cannot read rollups: {error.get('reason', error)}")
         return {int(item["_id"]): item for item in answer["docs"] if item.get("found")}
 
     def _search(self, clauses: Sequence[Clause], source: Sequence[str]) -> list[Any]:
