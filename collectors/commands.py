@@ -1,4 +1,4 @@
-"""`causeway collect` and `causeway replay`."""
+"""`causeway collect`, `causeway attach` and `causeway replay`."""
 
 from __future__ import annotations
 
@@ -12,8 +12,10 @@ from causeway.deployment_options import Config, Data, Samples, StatePlace, Store
 def register(app: typer.Typer) -> None:
     """Add the commands of this room."""
     app.command("collect")(collect)
+    from collectors.attach import commands as attach
     from collectors.replay import commands as replay
 
+    attach.register(app)
     replay.register(app)
 
 
