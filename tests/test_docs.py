@@ -15,10 +15,15 @@ from analytics.watch import WatchOptions
 from causeway.cli import build
 from causeway.client.analysis import document
 from causeway.demo.faults import FAULTS
+from causeway.deployment import StatePlace
 from causeway.records import TABLES
 from causeway.stores import open_store
+from causeway.stores.elasticsearch.settings import ElasticsearchSettings
+from causeway.stores.elasticsearch.settings import Retention as StoreRetention
 from causeway.stores.embedded.journal import EmbeddedConfig
 from causeway.stores.embedded.maintenance import MaintenanceConfig, Retention
+from causeway.stores.journal.spool import SpoolConfig
+from causeway.stores.prometheus.settings import PrometheusSettings, SeriesRule
 from collectors.serving import CollectConfig
 from dashboards.config import ServeConfig
 from forwarders.alertmanager import AlertmanagerOptions
@@ -67,8 +72,14 @@ def test_every_column_is_documented(table: str) -> None:
 CONFIGURATION = {
     "collect": CollectConfig,
     "collect.store": EmbeddedConfig,
+    "collect.spool": SpoolConfig,
     "collect.store.maintenance": MaintenanceConfig,
     "collect.store.maintenance.retention": Retention,
+    "store": ElasticsearchSettings,
+    "store.retention": StoreRetention,
+    "samples": PrometheusSettings,
+    "samples.rules": SeriesRule,
+    "state": StatePlace,
     "serve": ServeConfig,
     "watch": WatchOptions,
     "patrol.schedule": Schedule,
@@ -85,9 +96,13 @@ def _defaults(kind: type) -> dict[str, Any]:
             value = field.default_factory()
             if not dataclasses.is_dataclass(value):
                 found[field.name] = value
-        else:
+        elif not _are_tables(field.default):
             found[field.name] = field.default
     return {name: "required" if value is dataclasses.MISSING else value for name, value in found.items()}
+
+
+def _are_tables(default: Any) -> bool:
+    return isinstance(default, tuple) and any(dataclasses.is_dataclass(item) for item in default)
 
 
 def _documented(section: str) -> dict[str, Any]:
