@@ -99,7 +99,7 @@ def _context(settings: ElasticsearchSettings) -> ssl.SSLContext:
     try:
         context = ssl.create_default_context(cafile=settings.ca_certs)
     except OSError as error:
-        raise ConfigError(f"elasticsearch.ca_certs: cannot use {settings.ca_certs}: {error}") from None
+        raise ConfigError(f"store.ca_certs: cannot use {settings.ca_certs}: {error}") from None
     if not settings.verify:
         context.check_hostname = False
         context.verify_mode = ssl.CERT_NONE

@@ -1,4 +1,4 @@
-"""How an Elasticsearch is reached and written: from the table `[elasticsearch]` and from a location URL."""
+"""How an Elasticsearch is reached and written: from the table `[store]` and from a location URL."""
 
 from __future__ import annotations
 
@@ -196,7 +196,7 @@ def _secret(path: str, name: str) -> str:
     try:
         found = Path(path).read_text(encoding="utf-8").strip()
     except (OSError, UnicodeDecodeError) as error:
-        raise ConfigError(f"elasticsearch.{name}: cannot read {path}: {error}") from None
+        raise ConfigError(f"store.{name}: cannot read {path}: {error}") from None
     if not found:
-        raise ConfigError(f"elasticsearch.{name}: {path} is empty")
+        raise ConfigError(f"store.{name}: {path} is empty")
     return found

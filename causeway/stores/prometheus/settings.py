@@ -1,4 +1,4 @@
-"""How a Prometheus-compatible server is written and read: from the table `[prometheus]` and from a location URL."""
+"""How a Prometheus-compatible server is written and read: from the table `[samples]` and from a location URL."""
 
 from __future__ import annotations
 
