@@ -28,6 +28,7 @@ from causeway.stores.contract import (
 from causeway.stores.embedded import file_index
 from causeway.stores.embedded.delta import DataFile, DeltaSignal
 from causeway.stores.rollups import rollup_query
+from causeway.stores.trace_summaries import MATCHING, TRACES, matching_of, summary_sql
 from causeway.window import HOUR_NS, Window
 
 REFRESH_S = 0.5  # how old the list of files may be
@@ -157,25 +158,24 @@ class EmbeddedReader:
         )
         wanted = _Wanted(attributes=where.attributes if where else {})
         if slowest_first:
-            matching = self._query("spans", sql, condition, window, schema=_MATCHING, wanted=wanted)
+            matching = self._query("spans", sql, condition, window, schema=MATCHING, wanted=wanted)
         else:
             matching = self._newest_matching(sql, condition, self._matching_files("spans", window, wanted), limit + 1)
         truncated = matching.num_rows > limit
         matching = matching.slice(0, limit)
         if matching.num_rows == 0:
-            return Page(_TRACES.empty_table())
+            return Page(TRACES.empty_table())
         return Page(self._summaries(matching, slowest_first=slowest_first), truncated=truncated)
 
     def _newest_matching(self, sql: str, where: _Where, files: tuple[DataFile, ...], wanted: int) -> pa.Table:
         """The traces with the latest matching spans, reading no older file than it takes."""
         rest = sorted(files, key=lambda file: -file.last_ns)
-        found, step = _MATCHING.empty_table(), FILES_FIRST
+        found, step = MATCHING.empty_table(), FILES_FIRST
         while rest:
-            part = self._query("spans", sql, where, None, schema=_MATCHING, files=tuple(rest[:step]))
+            part = self._query("spans", sql, where, None, schema=MATCHING, files=tuple(rest[:step]))
             rest, step = rest[step:], step * 2
-            found = pa.concat_tables([found, part]).group_by("trace_id", use_threads=False)
-            found = found.aggregate([("first", "min"), ("last", "max"), ("longest", "max")])
-            found = found.rename_columns(_MATCHING.names).sort_by([("last", "descending"), ("trace_id", "ascending")])
+            found = matching_of(pa.concat_tables([found, part]))
+            found = found.sort_by([("last", "descending"), ("trace_id", "ascending")])
             if rest and found.num_rows >= wanted and found["last"][wanted - 1].as_py() > rest[0].last_ns:
                 break
         return found.slice(0, wanted)
@@ -190,16 +190,10 @@ class EmbeddedReader:
         where.add(f"trace_id IN ({', '.join('?' * len(ids))})", *ids)
         return self._query(
             "spans",
-            "SELECT trace_id, min(start_ns) AS start_ns, max(start_ns + duration_ns) - min(start_ns) AS duration_ns, "
-            "arg_min(service, (parent_span_id IS NOT NULL, start_ns)) AS service, "
-            "arg_min(operation, (parent_span_id IS NOT NULL, start_ns)) AS operation, "
-            "count(*) AS spans, count(*) FILTER (status = 'ERROR') AS errors, "
-            "count(DISTINCT service) AS services "
-            f"FROM {{source}} WHERE {where.text()} GROUP BY trace_id "
-            f"ORDER BY {'duration_ns' if slowest_first else 'start_ns'} DESC, trace_id",
+            summary_sql(where.text(), slowest_first=slowest_first),
             where,
             reach,
-            schema=_TRACES,
+            schema=TRACES,
             wanted=_Wanted(traces=ids),
         )
 
@@ -378,19 +372,6 @@ class EmbeddedReader:
             return table.files()
 
 
-_TRACES = pa.schema(
-    [
-        ("trace_id", pa.binary()),
-        ("start_ns", pa.int64()),
-        ("duration_ns", pa.int64()),
-        ("service", pa.string()),
-        ("operation", pa.string()),
-        ("spans", pa.int64()),
-        ("errors", pa.int64()),
-        ("services", pa.int64()),
-    ]
-)
-_MATCHING = pa.schema([("trace_id", pa.binary()), ("first", pa.int64()), ("last", pa.int64()), ("longest", pa.int64())])
 _SERVICES = pa.schema([("service", pa.string())])
 _RESOURCES = pa.schema([("resource_id", pa.int64()), ("attributes", records.ATTRIBUTES)])
 

@@ -91,16 +91,18 @@ class Layout(Protocol):
 
 
 class LogLayout(Protocol):
-    """How log records are kept. Fields with doc values: time_field, severity_number, the service's.
+    """How log records are kept. time_field and the service's field have doc values, as have those named here.
 
-    body_terms: the field whose terms are the runs of letters of the body in lower case (Lucene's simple analyzer),
-    which narrow down a search for a substring; None where there is none.
+    body_terms: a field with the body as Lucene's standard analyzer takes it apart, whose terms narrow down a search
+    for a substring. severity_field: the word of `records.SEVERITIES`; None: the number is in `severity_number`.
+    template_field: template_id.
     """
 
     time_field: str
     early_ns: int = 0
     late_ns: int = 0
     body_terms: str | None = None
+    severity_field: str | None = None
     template_field: str | None = None
 
     def index(self, namespace: str) -> str: ...
