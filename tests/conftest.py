@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
+from tests.servers.elasticsearch import Cluster, cluster
 from tests.small_store import Shop, shop_batch
 
 HOME = Path(__file__).resolve().parent.parent
@@ -19,6 +21,13 @@ def shared_data() -> Path:
     if not folder.is_dir():
         pytest.skip(f"no recorded telemetry at {folder} (set CAUSEWAY_SHARED_DATA)")
     return folder
+
+
+@pytest.fixture(scope="session")
+def elasticsearch() -> Iterator[Cluster]:
+    """One real Elasticsearch node for all tests: each uses names of its own and deletes what it made."""
+    with cluster() as found:
+        yield found
 
 
 # A quarter of an hour of baseline, then five minutes with a slow payment service.
