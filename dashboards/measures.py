@@ -40,7 +40,8 @@ class _StoreCollector(Collector):
             tables = ()
             readable.add_metric([], 0)
         for table in tables:
-            rows.add_metric([table.name], table.rows)
+            if table.rows is not None:
+                rows.add_metric([table.name], table.rows)
             size.add_metric([table.name], table.bytes)
             if table.last_ns is not None:
                 newest.add_metric([table.name], table.last_ns / 1e9)

@@ -7,6 +7,8 @@
   spans by (start_ns, span_id), logs by (time_ns, ordinal), samples by (series_id, time_ns); newest first on request.
 * An unknown service, trace or series is an empty table, never an error.
 * What a store cannot answer exactly it refuses with `UnsupportedQuery`. A capped answer says so (`Page.truncated`).
+* A store may keep samples and histogram points to the millisecond (`Capabilities.sample_resolution_ns`), without
+  `start_ns` and `first_ns`, and may leave out samples of "no recorded value"; Prometheus and its kin do.
 * Reading needs no lock and sees every record acknowledged more than ten seconds ago.
 """
 
@@ -25,13 +27,17 @@ LIMIT_DEFAULT = 1000
 
 @dataclass(frozen=True, slots=True)
 class Capabilities:
-    """What a store can do beyond the contract. The default is the least capable."""
+    """What a store can do beyond the contract. The default is the least capable.
+
+    sample_resolution_ns: times of samples and points of histograms are kept in whole multiples of it, rounded down.
+    """
 
     samples: bool = False
     logs: bool = False
     rollups: bool = False
     search_attributes: bool = False
     writes: bool = False
+    sample_resolution_ns: int = 1
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,10 +51,10 @@ class Page:
 
 @dataclass(frozen=True, slots=True)
 class TableStatus:
-    """How much one signal holds: rows, bytes on disk, and the first and last time in it (None if empty)."""
+    """How much one signal holds: rows (None if not counted), bytes on disk, first and last time (None if empty)."""
 
     name: str
-    rows: int
+    rows: int | None
     bytes: int
     files: int
     first_ns: int | None

@@ -192,7 +192,7 @@ class Interpreter:
         service, instance, used = self.owners.owner(name, labels)
         bound = _bound(labels)
         identity = [f"{key}\0{value}" for key, value in sorted(labels.items()) if key not in _PART_LABELS]
-        series_id = xxhash.xxh3_64_intdigest("\0".join([stem, *identity])) - (1 << 63)
+        series_id = xxhash.xxh3_64_intdigest("\0".join([stem, *identity]).encode()) - (1 << 63)
         return Origin(series_id, metric.name, metric.type, service, instance, part, bound, labels, None, used)
 
     def _foreign_part(self, name: str, there: set[str]) -> tuple[str, str, str]:

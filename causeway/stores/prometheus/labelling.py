@@ -71,7 +71,7 @@ class Shape:
 
 
 def shape_id(definition: str) -> str:
-    return xxhash.xxh3_64_hexdigest(definition)[:12]
+    return xxhash.xxh3_64_hexdigest(definition.encode())[:12]
 
 
 def shape_of(definition: str) -> Shape:

@@ -48,7 +48,7 @@ _PER_UNITS_BACK = {word: unit for unit, word in _PER_UNITS.items()}
 
 def metric_name(name: str, unit: str, *, type_: str, temporality: str = "CUMULATIVE", monotonic: bool = False) -> str:
     """`http.server.duration` in `ms` becomes `http_server_duration_milliseconds`; a counter ends in `_total`."""
-    tokens = _tokens(name) or [f"metric_{xxhash.xxh32_hexdigest(name)}"]
+    tokens = _tokens(name) or [f"metric_{xxhash.xxh32_hexdigest(name.encode())}"]
     main, _, per = unit.partition("/")
     word = _word(main, _UNITS)
     if word and word not in tokens:
@@ -68,7 +68,7 @@ def label_name(key: str) -> str:
     """`http.route` becomes `http_route`. Never empty, never beginning with `__`."""
     name = _NOT_ASCII_WORD.sub("_", key)
     if name in {"", "_"}:
-        return f"key_{xxhash.xxh32_hexdigest(key)}"
+        return f"key_{xxhash.xxh32_hexdigest(key.encode())}"
     return f"key{'' if name[0] == '_' else '_'}{name}" if name[0] == "_" or name[0].isdigit() else name
 
 

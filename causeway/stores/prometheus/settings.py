@@ -41,7 +41,9 @@ class SeriesRule:
 # The first rule whose `metrics` fits decides. `pod!` is the workload of a pod's name: `cart-7d9f8b6c5-x2x7k` is `cart`.
 # What cAdvisor says of a whole pod beside its containers belongs to no service: it would be counted twice.
 RULES = (
-    SeriesRule(r"container_network_.*", ("container_label_com_docker_compose_service", "pod!", "name"), ("pod", "name")),
+    SeriesRule(
+        r"container_network_.*", ("container_label_com_docker_compose_service", "pod!", "name"), ("pod", "name")
+    ),
     SeriesRule(
         r"container_.*",
         (
