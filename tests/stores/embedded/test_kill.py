@@ -5,24 +5,20 @@ from __future__ import annotations
 import os
 import random
 import signal
-import threading
 import time
-from collections import Counter
 from pathlib import Path
 
-import grpc
 import pyarrow as pa
 import pyarrow.compute as pc
 import pytest
 
-from benchmarks.load import METHOD, Load
 from causeway.stores import open_store
 from causeway.window import DAY_NS, Window
 from tests.contracts.store_contract import edges_by_hand
 from tests.servers.collector import free_port, start_collector
+from tests.servers.senders import SPANS_PER_REQUEST, Sender
 
 KILLS = 20
-SPANS_PER_REQUEST = 200
 # Short intervals, so that kills fall into every stage: log, flush of each table, compaction, clean-up.
 CONFIG = """
 [collect.store]
@@ -32,51 +28,6 @@ files_min = 3
 quiet_s = 0.5
 every_s = 0.2
 """
-
-
-class Sender(threading.Thread):
-    """Sends unique requests one after the other, each again until it is acknowledged."""
-
-    def __init__(self, port: int) -> None:
-        super().__init__(daemon=True)
-        self._port = port
-        self._end_ns = time.time_ns()
-        self.acknowledged: list[str] = []  # trace ids of requests
-        self.spans = 0
-        self.stopping = threading.Event()
-        self.edges: Counter[tuple[str, str]] = Counter()
-
-    def run(self) -> None:
-        options = [("grpc.initial_reconnect_backoff_ms", 50), ("grpc.max_reconnect_backoff_ms", 200)]
-        channel = grpc.insecure_channel(f"127.0.0.1:{self._port}", options=options)
-        call = channel.unary_unary(METHOD)
-        seed = 0
-        while not self.stopping.is_set():
-            seed += 1
-            load = Load(spans=SPANS_PER_REQUEST, seed=seed, per_request=SPANS_PER_REQUEST, end_ns=self._end_ns)
-            (request,) = list(load.requests())
-            self._until_acknowledged(call, request)
-            self.spans += load.spans
-            self.edges += load.edges
-            self.acknowledged += load.trace_ids
-        channel.close()
-
-    def wait_for_progress(self, requests: int) -> None:
-        """Return when so many more requests were acknowledged: a kill that nothing came before proves nothing."""
-        target, deadline = self.spans + requests * SPANS_PER_REQUEST, time.monotonic() + 60
-        while self.spans < target:
-            assert time.monotonic() < deadline, "the collector acknowledges nothing"
-            time.sleep(0.01)
-
-    @staticmethod
-    def _until_acknowledged(call: grpc.UnaryUnaryMultiCallable, request: bytes) -> None:
-        while True:
-            try:
-                call(request, timeout=20, wait_for_ready=False)
-            except grpc.RpcError:
-                time.sleep(0.02)
-            else:
-                return
 
 
 def _all_spans(data: Path) -> tuple[pa.Table, pa.Table]:
@@ -105,8 +56,7 @@ def test_kill_at_random_moments_loses_and_doubles_nothing(tmp_path: Path) -> Non
         os.kill(process.pid, signal.SIGKILL)
         process.wait()
         process = start_collector(data, grpc_port=port, http_port=free_port(), config=config)
-    sender.stopping.set()
-    sender.join(timeout=60)
+    sender.finish()
     process.terminate()
     assert process.wait(timeout=60) == 0
 
