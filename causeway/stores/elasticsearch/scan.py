@@ -70,14 +70,16 @@ class SpanSource(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Query:
-    """What a scan reads: documents of `index` that fulfil all `clauses`, and of each the `source` fields."""
+    """What a scan reads: documents of `index` that fulfil all `clauses`; of each the `source` fields, or all."""
 
     index: str
     clauses: tuple[Clause, ...]
-    source: tuple[str, ...]
+    source: tuple[str, ...] = ()
+    whole: bool = False
 
     def body(self) -> dict[str, Any]:
-        return {"query": all_of(self.clauses), "_source": list(self.source) or False, "track_total_hits": False}
+        source: list[str] | bool = True if self.whole else list(self.source) or False
+        return {"query": all_of(self.clauses), "_source": source, "track_total_hits": False}
 
 
 def all_of(clauses: Sequence[Clause]) -> Clause:
@@ -133,18 +135,15 @@ class Scanner:
 
         Raises StoreError when the server fails or leaves shards out. An index that does not exist has no documents.
         """
-        with self._point_in_time(query.index) as point:
-            if point is None:
-                return
+        with point_in_time(self._client, query.index) as point:
             first = self._search(point, query, None, None)
             if len(first) < self._page:
                 if first:
                     yield first
                 return
         # More than a page: from the start, by slices.
-        with self._point_in_time(query.index) as point:
-            if point is not None:
-                yield from self._sliced(point, query)
+        with point_in_time(self._client, query.index) as point:
+            yield from self._sliced(point, query)
 
     def _sliced(self, point: str, query: Query) -> Iterator[list[Hit]]:
         pages = _Pages()
@@ -180,25 +179,12 @@ class Scanner:
         if after is not None:
             body["search_after"] = after
         with plain_errors(f"read {query.index}"):
-            answer = request(self._client, "POST", "/_search", body, filter_path=_HITS)
+            answer = request(self._client, "POST", "/_search", body, filter_path=HITS)
         check_complete(answer, query.index)
         return answer.get("hits", {}).get("hits", [])
 
-    @contextlib.contextmanager
-    def _point_in_time(self, index: str) -> Iterator[str | None]:
-        with plain_errors(f"read {index}"):
-            options = {"keep_alive": KEEP_ALIVE, "ignore_unavailable": "true"}
-            answer = request(self._client, "POST", f"/{index}/_pit", None, **options)
-        point = str(answer["id"])
-        try:
-            yield point
-        finally:
-            # One that stays open is closed by the server after KEEP_ALIVE.
-            with contextlib.suppress(StoreError), plain_errors("close a point in time"):
-                request(self._client, "DELETE", "/_pit", {"id": point})
 
-
-_HITS = (
+HITS = (
     "hits.hits._source,hits.hits.sort,hits.hits._id,hits.hits._index,timed_out,_shards.failed,_shards.failures.reason"
 )
 _JSON = {"accept": "application/json", "content-type": "application/json"}
@@ -210,6 +196,21 @@ def request(client: Elasticsearch, method: str, path: str, body: Any, **paramete
     if parameters:
         target += "?" + urlencode(parameters)
     return client.perform_request(method, target, headers=_JSON, body=body).body
+
+
+@contextlib.contextmanager
+def point_in_time(client: Elasticsearch, index: str) -> Iterator[str]:
+    """A view of an index that stays as it is. An index that does not exist is an empty one. Raises StoreError."""
+    with plain_errors(f"read {index}"):
+        options = {"keep_alive": KEEP_ALIVE, "ignore_unavailable": "true"}
+        answer = request(client, "POST", f"/{index}/_pit", None, **options)
+    point = str(answer["id"])
+    try:
+        yield point
+    finally:
+        # One that stays open is closed by the server after KEEP_ALIVE.
+        with contextlib.suppress(StoreError), plain_errors("close a point in time"):
+            request(client, "DELETE", "/_pit", {"id": point})
 
 
 def check_complete(answer: Any, what: str) -> None:

@@ -5,7 +5,7 @@ Attributes are text already, span events lie in their span, and times are exact.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -19,6 +19,8 @@ from causeway.stores.elasticsearch.layouts.otel import SCHEMA, Documents, OtelLa
 from causeway.stores.elasticsearch.names import Names
 
 _OURS = ("service", "instance", "version", "peer_service", "peer_address", "peer_type", "protocol", "resource_id")
+# Empty text, which documents leave out: decoders never give null here.
+_NEVER_NULL = ("service", "instance", "version")
 _OUR_LOGS = ("service", "instance", "resource_id", "severity", "template_id", "ordinal")
 
 
@@ -47,7 +49,8 @@ class CausewayLayout(OtelLayout):
         built = super().build(documents, columns - {*_OURS, "resource", "events"})
         own = [document.get("causeway") or {} for document in documents]
         for name in columns & set(_OURS):
-            built[name] = pa.array([part.get(name) for part in own], SCHEMA.field(name).type)
+            absent = "" if name in _NEVER_NULL else None
+            built[name] = pa.array([part.get(name, absent) for part in own], SCHEMA.field(name).type)
         if "resource" in columns:
             resources = [(document.get("resource") or {}).get("attributes") for document in documents]
             built["resource"] = made.attribute_maps(resources)
@@ -95,7 +98,8 @@ class CausewayLogs(OtelLogs):
         built = super().build(documents, columns - set(_OUR_LOGS))
         own = [document.get("causeway") or {} for document in documents]
         for name in columns & set(_OUR_LOGS):
-            built[name] = pa.array([part.get(name) for part in own], records.LOGS.field(name).type)
+            absent = "" if name in _NEVER_NULL else None
+            built[name] = pa.array([part.get(name, absent) for part in own], records.LOGS.field(name).type)
         return built
 
     def conditions(self, where: LogFilter) -> Conditions:
@@ -132,13 +136,10 @@ def _events(documents: Documents) -> pa.Array:
     offsets = np.zeros(len(rows) + 1, np.int32)
     np.cumsum([len(row) for row in rows], out=offsets[1:])
     events = [event for row in rows for event in row]
-    times: Callable[[], pa.Array] = lambda: made.times_ns([event.get("@timestamp") for event in events])  # noqa: E731
-    if events and "time_unix_nano" in events[0]:
-        times = lambda: pa.array([int(event["time_unix_nano"]) for event in events], pa.int64())  # noqa: E731
     kind = SCHEMA.field("events").type.value_type
     items = pa.StructArray.from_arrays(
         [
-            times(),
+            pa.array([event.get("time_unix_nano") for event in events], pa.int64()),
             pa.array([event.get("name") for event in events], pa.string()),
             made.attribute_maps([event.get("attributes") for event in events]),
         ],
