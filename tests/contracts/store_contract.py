@@ -26,6 +26,9 @@ def sent(name: str) -> pa.Table:
 class StoreContract:
     """What `causeway.stores.contract` promises, on a store that holds the small shop."""
 
+    # How far a sample's value may be off, relatively, where a store rounds; times are compared at its resolution.
+    value_tolerance = 0.0
+
     def test_returns_every_span_once_in_order(self, store: Store) -> None:
         """All spans of the window come back, by (start_ns, span_id)."""
         table = store.spans(WINDOW, limit=None).table
@@ -146,6 +149,43 @@ class StoreContract:
         """Events come back by time."""
         assert store.events(WINDOW).table.num_rows == sent("events").num_rows
 
+    def test_samples_read_back_as_sent(self, store: Store) -> None:
+        """Every sample comes back once, by (series_id, time_ns), with its value, under the series it was sent for."""
+        wanted = _points_by_series(sent("series"), sent("samples"), store.capabilities().sample_resolution_ns)
+        samples = store.samples(WINDOW)
+        keys = list(zip(samples["series_id"].to_pylist(), samples["time_ns"].to_pylist(), strict=True))
+        assert keys == sorted(set(keys))
+        found = _points_by_series(store.series(), samples, 1)
+        assert found.keys() == wanted.keys()
+        for key, points in wanted.items():
+            assert [time for time, _ in found[key]] == [time for time, _ in points], key
+            values = np.array([value for _, value in points])
+            assert np.allclose([value for _, value in found[key]], values, rtol=self.value_tolerance, atol=0.0), key
+
+    def test_sample_windows_are_half_open(self, store: Store) -> None:
+        """Two windows that meet share no sample and miss none, also where a sample lies on the border."""
+        middle = int(np.sort(sent("samples")["time_ns"].to_numpy())[sent("samples").num_rows // 2])
+        left = store.samples(Window(WINDOW.start_ns, middle))["time_ns"].to_numpy()
+        right = store.samples(Window(middle, WINDOW.end_ns))["time_ns"].to_numpy()
+        assert left.max() < middle == right.min()
+        assert len(left) + len(right) == sent("samples").num_rows
+
+    def test_histograms_read_back_as_sent(self, store: Store) -> None:
+        """Points of histograms and summaries come back with buckets, quantiles, count and sum, added twice or not."""
+        batch = histogram_batch(WINDOW.start_ns)
+        for _ in range(2):
+            store.add(batch)
+            store.flush()
+        ids = {row["series_id"]: row["name"] for row in batch.tables["series"].to_pylist()}
+        names = {row["series_id"]: row["name"] for row in store.series().to_pylist()}
+        columns = ("time_ns", "count", "sum", "min", "max", "bounds", "counts")
+        wanted = [(ids[row["series_id"]], *(row[c] for c in columns)) for row in batch.tables["histograms"].to_pylist()]
+        rows = store.histograms(WINDOW).to_pylist()
+        found = [(names[row["series_id"]], *(row[c] for c in columns)) for row in rows]
+        assert sorted(found) == sorted(wanted)
+        assert store.histograms(WINDOW, SampleFilter(names=["size"])).num_rows == 1
+        assert store.histograms(WINDOW.shifted(-10 * MINUTE_NS)).num_rows == 0
+
     def test_names_the_services(self, store: Store) -> None:
         """Every service that sent anything in the window, by name; none outside of it."""
         wanted = set(sent("spans")["service"].to_pylist()) | set(sent("series")["service"].to_pylist())
@@ -205,6 +245,59 @@ def _shifted(spans: pa.Table, by_ns: int) -> pa.Table:
     place = spans.schema.get_field_index("trace_id")
     other = pa.array([bytes([255 - trace_id[0]]) + trace_id[1:] for trace_id in spans["trace_id"].to_pylist()])
     return moved.set_column(place, "trace_id", other.cast(pa.binary()))
+
+
+def _points_by_series(
+    series: pa.Table, samples: pa.Table, resolution_ns: int
+) -> dict[tuple[str, ...], list[tuple[int, float]]]:
+    """(time, value) by what tells series apart for people; stores may number them otherwise."""
+    named = {
+        row["series_id"]: (row["name"], row["unit"], row["type"], row["service"], row["instance"], *row["attributes"])
+        for row in series.to_pylist()
+    }
+    found: dict[tuple[str, ...], list[tuple[int, float]]] = {}
+    for row in samples.to_pylist():
+        time_ns = row["time_ns"] // resolution_ns * resolution_ns
+        found.setdefault(named[row["series_id"]], []).append((time_ns, row["value"]))
+    return {key: sorted(points) for key, points in found.items()}
+
+
+def histogram_batch(start_ns: int) -> Batch:
+    """Two points of a histogram whose counts grow, one of a histogram without buckets, and two of a summary."""
+    kinds = (("latency", "s", "histogram"), ("size", "By", "histogram"), ("wait", "s", "summary"))
+    series = [
+        {
+            "series_id": -number,
+            "name": name,
+            "unit": unit,
+            "type": type_,
+            "temporality": "CUMULATIVE",
+            "monotonic": False,
+            "service": "cart",
+            "instance": "cart-1",
+            "resource_id": 1,
+            "description": f"The {name}",
+            "attributes": [("http.route", "/cart")],
+            "first_ns": start_ns,
+        }
+        for number, (name, unit, type_) in enumerate(kinds, start=1)
+    ]
+    bounds = [0.005, 0.5, 10.0]
+    points = [
+        (-1, 1, 10, 2.5, 0.001, 0.9, bounds, [1.0, 4.0, 5.0, 0.0]),
+        (-1, 2, 17, 60.5, 0.001, 12.0, bounds, [1.0, 6.0, 7.0, 3.0]),
+        (-2, 1, 3, 12.0, None, None, [], []),
+        (-3, 1, 5, 2.0, None, None, [0.5, 0.99], [0.25, 0.75]),
+        (-3, 2, 6, 3.0, None, None, [0.5, 0.99], [0.5, 1.5]),
+    ]
+    names = ("series_id", "time_ns", "count", "sum", "min", "max", "bounds", "counts")
+    rows = [dict(zip(names, (row[0], start_ns + row[1] * MINUTE_NS, *row[2:]), strict=True)) for row in points]
+    return Batch(
+        {
+            "series": pa.Table.from_pylist(series, schema=records.SERIES),
+            "histograms": pa.Table.from_pylist(rows, schema=records.HISTOGRAMS),
+        }
+    )
 
 
 def _calls(edges: pa.Table) -> dict[tuple[str, str], int]:
