@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import signal
 import threading
@@ -13,6 +14,7 @@ from pathlib import Path
 from urllib.parse import urlsplit
 
 import pyarrow.compute as pc
+from elasticsearch import Elasticsearch
 
 from causeway.deployment import Deployment
 from causeway.errors import ConfigError, StoreError
@@ -65,9 +67,21 @@ def attach(asked: AttachRequest, place: Deployment, *, language: str = "en") -> 
 
 def _attach_documents(asked: AttachRequest, place: Deployment, terminal: Terminal, stopping: threading.Event) -> None:
     settings = _source_settings(asked)
-    client = connect(settings)
-    layout = layout_named(places.chosen_layout(client, _asked_layout(asked, settings)))
-    index = asked.index or settings.indices or layout.index(settings.namespace)
+    with contextlib.closing(connect(settings)) as client:
+        _read_documents(asked, place, terminal, stopping, settings, client)
+
+
+def _read_documents(
+    asked: AttachRequest,
+    place: Deployment,
+    terminal: Terminal,
+    stopping: threading.Event,
+    settings: ElasticsearchSettings,
+    client: Elasticsearch,
+) -> None:
+    named = asked.index or settings.indices or None
+    layout = layout_named(places.chosen_layout(client, _asked_layout(asked, settings), named))
+    index = named or layout.index(settings.namespace)
     places.check(client, layout.name, index)
     patient = PatientClient(client, threads=allowed_threads(client, asked.share), stopping=stopping)
     path = _cursor_path(place, replace(settings, layout=layout.name).location(), index)

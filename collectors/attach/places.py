@@ -58,29 +58,43 @@ def recognised(client: Elasticsearch) -> list[Found]:
 _HIDDEN = {"expand_wildcards": "all"}
 
 
-def chosen_layout(client: Elasticsearch, asked: str | None) -> str:
-    """The layout that was asked for, else the only one that the cluster seems to hold. Raises ConfigError."""
+def chosen_layout(client: Elasticsearch, asked: str | None, index: str | None) -> str:
+    """The layout that was asked for, else that of the index's documents, else the only one there is.
+
+    Raises ConfigError that lists what there is.
+    """
     if asked is not None:
         layout_named(asked)
         return asked
+    if index is not None:
+        hit = _sample(client, index)
+        looks = looks_like(hit["_source"]) if hit else None
+        if looks is not None:
+            return looks
     found = recognised(client)
-    if len(found) == 1:
+    if index is None and len(found) == 1:
         return found[0].layout
-    raise ConfigError(f"say with --layout what to read; {_listed(found)}")
+    raise ConfigError(f"say with --layout what to read{f' in {index}' if index else ''}; {_listed(found)}")
 
 
 def check(client: Elasticsearch, layout: str, index: str) -> None:
     """Raises ConfigError when there is no document, or when documents are those of another layout."""
+    hit = _sample(client, index)
+    if hit is None:
+        raise ConfigError(f"nothing to read in {index}; {_listed(recognised(client))}")
+    looks = looks_like(hit["_source"])
+    if looks != layout:
+        other = f"they look like {looks}: try --layout {looks}" if looks else _listed(recognised(client))
+        raise ConfigError(f"the documents of {hit['_index']} are not those of {layout}; {other}")
+
+
+def _sample(client: Elasticsearch, index: str) -> Mapping[str, Any] | None:
+    """One document of the index; None where there is none."""
     body = {"size": 1, "query": {"match_all": {}}, "track_total_hits": False}
     with plain_errors(f"read {index}"):
         answer = request(client, "POST", f"/{index}/_search", body, **MISSING)
     hits = answer.get("hits", {}).get("hits", [])
-    if not hits:
-        raise ConfigError(f"nothing to read in {index}; {_listed(recognised(client))}")
-    looks = looks_like(hits[0].get("_source") or {})
-    if looks != layout:
-        other = f"they look like {looks}: try --layout {looks}" if looks else _listed(recognised(client))
-        raise ConfigError(f"the documents of {hits[0]['_index']} are not those of {layout}; {other}")
+    return {"_source": {}, **hits[0]} if hits else None
 
 
 def looks_like(document: Mapping[str, Any]) -> str | None:

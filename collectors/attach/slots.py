@@ -6,6 +6,7 @@ Comparing counts finds what comes late, however late, without reading anything t
 from __future__ import annotations
 
 import os
+import zipfile
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -70,10 +71,8 @@ def load(path: Path) -> Cursor | None:
         with np.load(path, allow_pickle=False) as stored:
             slots = dict(zip(stored["slots"].tolist(), stored["counts"].tolist(), strict=True))
             return Cursor(str(stored["spans"]), Slots(slots), int(stored["until_ns"]))
-    except (OSError, ValueError, KeyError) as error:
-        raise StoreError(
-            f"the cursor in {path} is damaged ({error}); without it all is read again: delete it"
-        ) from None
+    except (OSError, ValueError, KeyError, zipfile.BadZipFile) as error:
+        raise StoreError(f"the cursor in {path} is damaged; delete it, and all is read again") from error
 
 
 def save(path: Path, cursor: Cursor) -> None:
