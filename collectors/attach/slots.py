@@ -71,7 +71,7 @@ def load(path: Path) -> Cursor | None:
         with np.load(path, allow_pickle=False) as stored:
             slots = dict(zip(stored["slots"].tolist(), stored["counts"].tolist(), strict=True))
             return Cursor(str(stored["spans"]), Slots(slots), int(stored["until_ns"]))
-    except (OSError, ValueError, KeyError, zipfile.BadZipFile) as error:
+    except (OSError, EOFError, ValueError, KeyError, zipfile.BadZipFile) as error:
         raise StoreError(f"the cursor in {path} is damaged; delete it, and all is read again") from error
 
 
