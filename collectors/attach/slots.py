@@ -68,7 +68,7 @@ def load(path: Path) -> Cursor | None:
     if not path.exists():
         return None
     try:
-        with np.load(path, allow_pickle=False) as stored:
+        with path.open("rb") as file, np.load(file, allow_pickle=False) as stored:
             slots = dict(zip(stored["slots"].tolist(), stored["counts"].tolist(), strict=True))
             return Cursor(str(stored["spans"]), Slots(slots), int(stored["until_ns"]))
     except (OSError, EOFError, ValueError, KeyError, zipfile.BadZipFile) as error:
