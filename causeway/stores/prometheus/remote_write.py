@@ -152,12 +152,13 @@ def _cuts(series, times, ends, samples_max, bytes_max):
     found = [0]
     size = 0
     for row in range(len(series)):
-        more = 12 + _varint_size(times[row])
-        if row == found[-1] or series[row] != series[row - 1]:
-            more += _labels_size(ends, series[row]) + 6
+        sample = 12 + _varint_size(times[row])
+        labels = _labels_size(ends, series[row]) + 6
+        new = row == 0 or series[row] != series[row - 1]
+        more = sample + labels if new or row == found[-1] else sample
         if row > found[-1] and (row - found[-1] >= samples_max or size + more > bytes_max):
             found.append(row)
-            size = 0
+            size, more = 0, sample + labels
         size += more
     found.append(len(series))
     return np.array(found)
