@@ -71,7 +71,10 @@ def _no_spans() -> _Spans:
 
 
 class Linker:
-    """Turns new spans into rollup rows. For one thread."""
+    """Turns new spans into rollup rows. For one thread.
+
+    answers: a list, if set, takes (n,) uint64 identities of client spans that spans counted here answer.
+    """
 
     def __init__(self, *, remember_max: int = SPANS_REMEMBERED_MAX, waiting_max: int = WAITING_MAX) -> None:
         self._services, self._names = Interner(), Interner()  # peers count as services
@@ -86,6 +89,8 @@ class Linker:
         self._keys = np.zeros(1 << 12, np.uint64)
         self._places = np.zeros(1 << 12, np.int32)
         self._waiting = _no_spans()
+        self._answered = np.empty(0, np.uint64)
+        self.answers: list[np.ndarray] | None = None
         self._tallies = _tallies()
 
     @property
@@ -112,17 +117,22 @@ class Linker:
         unknown = np.flatnonzero(map_find(self._keys, self._places, spans.identity) < 0)
         if len(unknown):
             kept, self._tallies = self._tallies, _tallies()
+            answers, self.answers = self.answers, None
             spans = spans.where(unknown)
             self._remember(spans)
             self._link(spans)
-            self._tallies = kept
+            self._tallies, self.answers = kept, answers
 
-    def supply(self, table: pa.Table) -> None:
-        """Remember spans that are counted elsewhere, as `absorb`; those that waited for them make their rows here."""
+    def supply(self, table: pa.Table) -> np.ndarray:
+        """Remember spans that are counted elsewhere, as `absorb`; those that waited for them make their rows here.
+
+        Returns (n,) uint64 identities: client spans whose virtual edge was taken back by rows made here.
+        """
         waiting, self._waiting = self._waiting, _no_spans()
         self.absorb(table)
-        self._waiting = waiting
+        self._waiting, self._answered = waiting, np.empty(0, np.uint64)
         self._link(_no_spans())
+        return self._answered
 
     def awaited(self) -> np.ndarray:
         """(n,) uint64 identities of the parents that spans wait for; some more than once."""
@@ -323,6 +333,8 @@ class Linker:
             self._add_direct_edges(child, parent, direct, service, caller, is_async)
             answered = direct[(parent_kind[direct] == _CLIENT)]
             self._retract_virtual(place[answered])
+            if self.answers is not None:
+                self.answers.append(parent.identity[answered])
 
     def _add_direct_edges(
         self,
@@ -378,6 +390,7 @@ class Linker:
         if len(places):
             spans = self._spans.where(places)
             self._count_edges(spans, spans.edge, sign=-1)
+            self._answered = spans.identity
             flags[places] &= np.uint8(255 - _VIRTUAL)
 
     # -- rows ----------------------------------------------------------------------------------------------------

@@ -59,7 +59,7 @@ class Watch:
     """Identities whose coming makes a minute worth computing again.
 
     parents: (n,) uint64, of spans that children here wait for; answered: (n,) uint64, of client spans in other minutes
-    whose callee was told here to have answered.
+    whose callee is told here to have answered.
     """
 
     parents: np.ndarray
@@ -74,8 +74,8 @@ class Watch:
 class Minute:
     """A computed minute. documents: how many were read, copies of one span included.
 
-    identities, asked: (n,) uint64, the spans of the minute and their parents (0 for roots). orphaned: the traces of
-    those whose parent was not found.
+    identities: (n,) uint64, the spans of the minute. asked: (n,) uint64, the client spans that they answer.
+    orphaned: the traces of those whose parent was not found.
     """
 
     minute_ns: int
@@ -129,6 +129,8 @@ def compute_minute(minute_ns: int, scan: Callable[[], Iterable[pa.Table]], fetch
 
 def _compute_part(minute_ns: int, scanned: Iterable[pa.Table], fetch: Fetch, part: int, parts: int) -> Minute:
     linker = Linker(remember_max=1 << 40, waiting_max=1 << 40)
+    asked: list[np.ndarray] = []
+    linker.answers = asked
     seen, own, documents = IdentitySet(), _Own(), 0
     for table in scanned:
         documents += table.num_rows
@@ -138,12 +140,12 @@ def _compute_part(minute_ns: int, scanned: Iterable[pa.Table], fetch: Fetch, par
     missing = np.flatnonzero((parent != 0) & ~np.isin(parent, identity))
     traces = _joined(own.trace, _TRACE)[missing]
     outside = _outside(minute_ns, np.unique(traces), fetch)
-    answered = [_supply(linker, table, earlier, parent[missing]) for table, earlier in outside]
+    answered = [_supply(linker, table, earlier) for table, earlier in outside]
     awaited = np.unique(linker.awaited())
     orphaned = np.unique(traces[np.isin(parent[missing], awaited)])
     watch = _watch([awaited], answered)
     ids = tuple(trace.tobytes() for trace in orphaned)
-    return Minute(minute_ns, linker.take(), documents, watch, identity, parent, ids)
+    return Minute(minute_ns, linker.take(), documents, watch, identity, _joined(asked, np.uint64), ids)
 
 
 def _take_in(table: pa.Table, seen: IdentitySet, own: _Own, part: int, parts: int) -> pa.Table:
@@ -175,8 +177,8 @@ def _outside(minute_ns: int, traces: np.ndarray, fetch: Fetch) -> Iterator[tuple
             yield found, np.arange(found.num_rows) < count
 
 
-def _supply(linker: Linker, outside: pa.Table, earlier: np.ndarray, wanted: np.ndarray) -> np.ndarray:
-    """Let the linker find parents among spans of other minutes; the client spans among them that it asked for.
+def _supply(linker: Linker, outside: pa.Table, earlier: np.ndarray) -> np.ndarray:
+    """Let the linker find parents among spans of other minutes; the client spans whose answer this minute tells.
 
     Of their own links only those stay which tell, before this minute does, that a client's callee answered.
     earlier: (n,) bool. Costs no more than sorting.
@@ -193,9 +195,7 @@ def _supply(linker: Linker, outside: pa.Table, earlier: np.ndarray, wanted: np.n
     kept = pa.array(first_to_tell | (parent == 0))
     column = outside.schema.get_field_index("parent_span_id")
     cut = pc.if_else(kept, outside["parent_span_id"], pa.scalar(_NO_SPAN, outside["parent_span_id"].type))
-    linker.supply(outside.set_column(column, "parent_span_id", cut))
-    clients = pc.equal(outside["kind"], "CLIENT").combine_chunks().fill_null(False).to_numpy(zero_copy_only=False)
-    return identity[clients & np.isin(identity, wanted)]
+    return linker.supply(outside.set_column(column, "parent_span_id", cut))
 
 
 def _watch(parents: list[np.ndarray], answered: list[np.ndarray]) -> Watch:

@@ -122,3 +122,12 @@ def test_a_full_watch_looks_after_the_neighbours(monkeypatch: pytest.MonkeyPatch
     assert not first.watch.complete
     assert second.changes(first.minute_ns, first.watch)
     assert not third.watch.parents.size > 1
+
+
+@pytest.mark.parametrize("seed", range(6))
+def test_minutes_in_agreement_change_each_other_no_more(seed: int) -> None:
+    """Once each is computed from all spans, none has another computed again: work ends."""
+    spans = random_spans(seed, traces=60)
+    held = [compute(spans, minute_ns) for minute_ns in minutes_of(spans)]
+    assert any(len(minute.watch.answered) for minute in held)
+    assert not [1 for one in held for two in held if one is not two and one.changes(two.minute_ns, two.watch)]
