@@ -33,6 +33,9 @@ class FakeSink:
                 self.rows[name] = self.rows.get(name, 0) + table.num_rows
         return 0
 
+    def close(self) -> None:
+        pass
+
 
 @pytest.fixture
 def sink() -> FakeSink:

@@ -50,11 +50,12 @@ class EmbeddedJournal(Journal):
         self.replayed = self.start(catch_up=True)
         self.maintenance.start()
 
-    def close(self, *, timeout_s: float = _CLOSE_S) -> None:
+    def close(self, *, timeout_s: float = _CLOSE_S) -> bool:
         """Flush and stop. What cannot be flushed stays in the log for the next start."""
         self.maintenance.stop()
-        super().close(timeout_s=timeout_s)
+        ended = super().close(timeout_s=timeout_s)
         os.close(self._own)
+        return ended
 
 
 class _TableSink:
@@ -77,3 +78,6 @@ class _TableSink:
             raise
         self._maintenance.wake()
         return fresh
+
+    def close(self) -> None:
+        """Nothing is open."""

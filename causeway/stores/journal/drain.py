@@ -38,6 +38,10 @@ class Sink(Protocol):
         """
         ...
 
+    def close(self) -> None:
+        """Give back connections; nothing is flushed any more."""
+        ...
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class JournalConfig:
@@ -184,9 +188,12 @@ class Drain:
         self._thread.start()
 
     def join(self, timeout_s: float) -> bool:
-        """Whether the thread has ended within that time."""
+        """Whether the thread has ended within that time; its sink is closed then."""
         self._thread.join(timeout=max(0.0, timeout_s))
-        return not self._thread.is_alive()
+        if self._thread.is_alive():
+            return False
+        self._plan.sink.close()
+        return True
 
     def catch_up(self) -> int:
         """Deliver, in this thread, what the log has; returns the number of requests. For before `start`."""

@@ -205,8 +205,11 @@ class Journal:
         if not delivered:
             raise StoreError(f"not flushed within {timeout_s:g} s: {self.failing or 'still writing'}")
 
-    def close(self, *, timeout_s: float = CLOSE_S) -> None:
-        """Deliver what can be delivered in that time and stop. The rest stays in the log for the next start."""
+    def close(self, *, timeout_s: float = CLOSE_S) -> bool:
+        """Deliver what can be delivered in that time and stop. The rest stays in the log for the next start.
+
+        Whether all drains have ended; one that still waits for its sink ends with the process.
+        """
         deadline = time.monotonic() + timeout_s
         with self._changed:
             for drain in self.drains.values():
@@ -215,8 +218,9 @@ class Journal:
         ended = [drain.join(deadline + 1.0 - time.monotonic()) for drain in self.drains.values()]
         if self.undelivered_bytes:
             log.warning("journal.left", bytes=self.undelivered_bytes, reason=self.failing or "no time")
-        if all(ended):  # a drain that still waits for its sink ends with the process
+        if all(ended):
             self._wal.close()
+        return all(ended)
 
     def _release(self) -> None:
         with self._releasing:

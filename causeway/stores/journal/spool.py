@@ -45,7 +45,8 @@ class Spool(Journal):
             raise
         self.start()
 
-    def close(self, *, timeout_s: float = CLOSE_S) -> None:
-        """Deliver what can be delivered in that time and stop. The rest stays in the log for the next start."""
-        super().close(timeout_s=timeout_s)
+    def close(self, *, timeout_s: float = CLOSE_S) -> bool:
+        """As `Journal.close`; the folder is free for another process then."""
+        ended = super().close(timeout_s=timeout_s)
         os.close(self._own)
+        return ended

@@ -39,6 +39,7 @@ class FakeSink:
         self.positions: list[int] = []
         self.error: Exception | None = None
         self.refused = 0
+        self.closed = False
         self.open = threading.Event()
         self.open.set()
 
@@ -51,6 +52,9 @@ class FakeSink:
         self.flushes.append(numbers)
         self.positions.append(log_position)
         return len(numbers)
+
+    def close(self) -> None:
+        self.closed = True
 
     @property
     def numbers(self) -> list[int]:
