@@ -60,7 +60,7 @@ class Prometheus:
 
 @contextmanager
 def prometheus(
-    folder: Path, *, out_of_order: str = FOR_EVER, exemplars: bool = True, scrape: str = ""
+    folder: Path, *flags: str, out_of_order: str = FOR_EVER, exemplars: bool = True, scrape: str = ""
 ) -> Iterator[Prometheus]:
     """Prometheus for as long as the block lasts. `scrape` is YAML of `scrape_configs`, if anything is scraped."""
     program = require("prometheus")
@@ -68,7 +68,8 @@ def prometheus(
     storage = f"storage:\n  tsdb:\n    out_of_order_time_window: {out_of_order}\n"
     storage += "  exemplars:\n    max_exemplars: 100000\n" if exemplars else ""
     (folder / "prometheus.yml").write_text(storage + scrape, encoding="utf-8")
-    server = Prometheus(folder, program, ("--enable-feature=exemplar-storage",) if exemplars else ())
+    features = ("--enable-feature=exemplar-storage",) if exemplars else ()
+    server = Prometheus(folder, program, (*features, *flags))
     server.start()
     try:
         yield server

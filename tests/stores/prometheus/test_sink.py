@@ -246,3 +246,19 @@ def test_two_threads_read_at_once(url: str) -> None:
         for thread in threads:
             thread.join()
         assert found == [50] * 4
+
+
+def test_a_server_with_a_low_limit_is_asked_for_less(tmp_path: Path) -> None:
+    """An answer above the server's limit is asked for again in halves; what one second alone exceeds is an error."""
+    rows = [series_row(number, attributes=[("n", str(number))]) for number in range(50)]
+    samples = [(number, float(second), number * second / 7) for number in range(50) for second in range(100)]
+    with prometheus(tmp_path, "--query.max-samples=500") as server, opened(server.url) as (sink, reader):
+        sink.flush([batch(rows, samples)], log_position=1)
+        found = reader.samples(WINDOW)
+        wanted = sorted((number, START_NS + int(second) * SECOND_NS, value) for number, second, value in samples)
+        rows_found = zip(*(found[name].to_pylist() for name in ("series_id", "time_ns", "value")), strict=True)
+        assert list(rows_found) == wanted
+    with prometheus(tmp_path, "--query.max-samples=20") as server, opened(server.url) as (sink, reader):
+        sink.flush([batch(rows, samples)], log_position=1)
+        with pytest.raises(StoreError, match="too many samples"):
+            reader.samples(WINDOW)
