@@ -11,7 +11,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
-from urllib.parse import urlsplit
+from urllib.parse import quote, urlsplit
 
 import pyarrow.compute as pc
 from elasticsearch import Elasticsearch
@@ -29,6 +29,7 @@ from collectors.attach import places
 from collectors.attach import slots as cursors
 from collectors.attach.documents import DocumentSource
 from collectors.attach.following import Follower, Progress
+from collectors.attach.in_place import Roller, open_roller, settings_in_place
 from collectors.attach.jaeger_query import STEP_NS, JaegerQuery, QueryFollower
 from collectors.attach.pages import COLUMNS, MODES
 from collectors.attach.patience import SHARE_DEFAULT, PatientClient, allowed_threads
@@ -68,7 +69,12 @@ def attach(asked: AttachRequest, place: Deployment, *, language: str = "en") -> 
 def _attach_documents(asked: AttachRequest, place: Deployment, terminal: Terminal, stopping: threading.Event) -> None:
     settings = _source_settings(asked)
     with contextlib.closing(connect(settings)) as client:
-        _read_documents(asked, place, terminal, stopping, settings, client)
+        try:
+            _read_documents(asked, place, terminal, stopping, settings, client)
+        except StoreError:
+            if not stopping.is_set():
+                raise
+            terminal.say(Message("attach.stopped"))
 
 
 def _read_documents(
@@ -84,33 +90,61 @@ def _read_documents(
     index = named or layout.index(settings.namespace)
     places.check(client, layout.name, index)
     patient = PatientClient(client, threads=allowed_threads(client, asked.share), stopping=stopping)
+    terminal.say(
+        Message("attach.opening", {"layout": layout.name, "index": index, "threads": patient.threads}), tone="head"
+    )
+    source = DocumentSource(patient, layout, index, COLUMNS[asked.spans])
+    if place.store is not None and asked.spans == "rollups":
+        found = settings_in_place(settings, place, layout=layout.name, index=index)
+        _roll_up(asked, found, terminal, source, open_roller(found, client, patient, stopping))
+        return
     path = _cursor_path(place, replace(settings, layout=layout.name).location(), index)
     cursor = _cursor(path, asked.spans)
-    source = DocumentSource(patient, layout, index, COLUMNS[asked.spans])
     target = open_target(place, stopping)
     try:
-        follower = Follower(source, target, cursor, path, stopping)
-        terminal.say(
-            Message("attach.opening", {"layout": layout.name, "index": index, "threads": patient.threads}), tone="head"
-        )
-        start_ns, now_ns = _start(asked, 0), time.time_ns()
-        found = follower.unread(start_ns, now_ns)
-        total = sum(found[slot] for slot in cursor.slots.changed(found))
-        with terminal.progress(Message("attach.reading", {"documents": f"{total:,}"}), total) as advance:
-            follower.advance = advance
-            follower.catch_up(found)
-        follower.advance = lambda by: None  # noqa: ARG005
-        if not asked.once and not stopping.is_set():
-            _summary(terminal, place, target, follower.progress)
-            terminal.say(Message("attach.following"))
-            follower.follow(start_ns)
-        _summary(terminal, place, target, follower.progress)
-    except StoreError:
-        if not stopping.is_set():
-            raise
-        terminal.say(Message("attach.stopped"))
+        _follow(asked, terminal, place, Follower(source, target, cursor, path, stopping))
     finally:
         target.close()
+
+
+def _follow(asked: AttachRequest, terminal: Terminal, place: Deployment, follower: Follower) -> None:
+    start_ns, now_ns = _start(asked, 0), time.time_ns()
+    found = follower.unread(start_ns, now_ns)
+    total = sum(found[slot] for slot in follower.cursor.slots.changed(found))
+    with terminal.progress(Message("attach.reading", {"documents": f"{total:,}"}), total) as advance:
+        follower.advance = advance
+        follower.catch_up(found)
+    follower.advance = _nobody
+    _summary(terminal, place, follower.target, follower.progress)
+    if not asked.once and not follower.stopping.is_set():
+        terminal.say(Message("attach.following"))
+        follower.follow(start_ns)
+        _summary(terminal, place, follower.target, follower.progress)
+
+
+def _roll_up(
+    asked: AttachRequest, settings: ElasticsearchSettings, terminal: Terminal, source: DocumentSource, roller: Roller
+) -> None:
+    start_ns, now_ns = _start(asked, 0), time.time_ns()
+    extent = source.extent(Window(start_ns, now_ns + HOUR_NS))
+    due = roller.worker.due(extent.aligned(MINUTE_NS)) if extent else []
+    with terminal.progress(Message("attach.rolling_up", {"minutes": f"{len(due):,}"}), len(due)) as advance:
+        roller.advance = advance
+        roller.catch_up(due)
+    roller.advance = _nobody
+    location = f"{settings.location()}&indices={quote(settings.indices, safe='*')}"
+    values = {"documents": f"{roller.progress.documents:,}", "minutes": f"{roller.progress.ranges:,}"}
+    terminal.say(Message("attach.rolled_up", values), tone="good")
+    if extent is not None:
+        times = f"--from {iso(extent.start_ns)} --to {iso(extent.end_ns)}"
+        terminal.say(Message("attach.next", {"command": f"causeway graph --store '{location}' {times}"}))
+    if not asked.once and not roller.stopping.is_set():
+        terminal.say(Message("attach.following"))
+        roller.follow(start_ns)
+
+
+def _nobody(by: int) -> None:
+    """Takes the place of a progress bar that is gone."""
 
 
 def _attach_query(asked: AttachRequest, place: Deployment, terminal: Terminal, stopping: threading.Event) -> None:
@@ -128,7 +162,7 @@ def _attach_query(asked: AttachRequest, place: Deployment, terminal: Terminal, s
         with terminal.progress(Message("attach.query_reading"), steps) as advance:
             follower.advance = advance
             follower.catch_up(start_ns, now_ns)
-        follower.advance = lambda by: None  # noqa: ARG005
+        follower.advance = _nobody
         if not asked.once and not stopping.is_set():
             _summary(terminal, place, target, follower.progress)
             terminal.say(Message("attach.following"))

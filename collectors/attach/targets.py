@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Protocol
 
 import pyarrow as pa
 
 from causeway.deployment import Deployment
-from causeway.errors import QueueFull, StoreError
+from causeway.errors import ConfigError, QueueFull, StoreError
 from causeway.stores.contract import Batch, Reader
+from causeway.stores.elasticsearch.settings import LAYOUT_OURS
+from causeway.stores.elasticsearch.sink import ElasticsearchSink
 
 WRITE_ROWS = 50_000  # spans sent to Elasticsearch in one flush
 
@@ -70,9 +72,11 @@ class SinkTarget:
 
     def __init__(self, place: Deployment, stopping: threading.Event) -> None:
         """Raises StoreError when the cluster cannot be set up for writing."""
-        self._flush: Callable[..., int] = place.sinks()["elasticsearch"].sink.flush
+        if place.store is None or place.store.layout != LAYOUT_OURS:
+            raise ConfigError("store: documents of other products are read, never written: leave its layout out")
+        self._sink = ElasticsearchSink(place.store)
         self._place, self._stopping = place, stopping
-        self._waiting: list[dict[str, pa.Table]] = []
+        self._waiting: list[Mapping[str, pa.Table]] = []
         self._rows = 0
 
     def add(self, tables: dict[str, pa.Table]) -> None:
@@ -85,7 +89,7 @@ class SinkTarget:
         wait_s = 1.0
         while self._waiting:
             try:
-                self._flush(self._waiting, log_position=0)
+                self._sink.flush(self._waiting, log_position=0)
             except StoreError:
                 if self._stopping.wait(wait_s):
                     raise
@@ -98,8 +102,10 @@ class SinkTarget:
         return self._place.open_reader()
 
     def close(self) -> None:
-        if self._waiting:
+        try:
             self.settle()
+        finally:
+            self._sink.close()
 
 
 def open_target(place: Deployment, stopping: threading.Event) -> Target:
