@@ -145,7 +145,8 @@ def attach(url: str, data: Path, mode: str, share: float) -> dict[str, float]:
     cpu_s, rss_mb = 0.0, 0.0
     while process.poll() is None:
         with contextlib.suppress(psutil.Error):
-            cpu_s, rss_mb = sum(process.cpu_times()[:2]), machine.peak_rss_mb(process.pid)
+            rss_mb = max(rss_mb, machine.peak_rss_mb(process.pid))  # the end shows none
+            cpu_s = max(cpu_s, sum(process.cpu_times()[:2]))
         time.sleep(0.05)
     if process.returncode:
         raise RuntimeError(f"causeway attach ended with {process.returncode}")

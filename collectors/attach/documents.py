@@ -11,7 +11,7 @@ from elasticsearch import Elasticsearch
 from causeway.stores.elasticsearch.client import plain_errors
 from causeway.stores.elasticsearch.layouts.columns import times_ns
 from causeway.stores.elasticsearch.layouts.layout import Clause, Hit, Layout, document_range
-from causeway.stores.elasticsearch.scan import MISSING, Query, Scanner, all_of, check_complete, request
+from causeway.stores.elasticsearch.scan import MISSING, PAGE_DOCUMENTS, Query, Scanner, all_of, check_complete, request
 from causeway.window import Window
 from collectors.attach.pages import SpanPage
 from collectors.attach.patience import PatientClient
@@ -55,11 +55,11 @@ class DocumentSource:
                 found[int(bucket["key"]) * self._unit_ns] = int(bucket["doc_count"])
         return found
 
-    def read(self, window: Window) -> Iterator[SpanPage]:
-        """All spans of the documents in the window, in no order."""
+    def read(self, window: Window, *, documents: int = 0) -> Iterator[SpanPage]:
+        """All spans of the documents in the window, in no order. documents: how many there are, as far as is known."""
         source = dict.fromkeys((*self._layout.source(self._columns), self._layout.time_field))
         query = Query(self._index, self._clauses(window), tuple(source))
-        for hits in self._scanner.pages(query):
+        for hits in self._scanner.pages(query, large=documents > PAGE_DOCUMENTS):
             spans = self._layout.decode(hits, self._columns)
             yield SpanPage(spans, len(hits), self._slots(hits))
 

@@ -36,7 +36,7 @@ class CountingSource(Protocol):
 
     def counts(self, window: Window) -> dict[int, int]: ...
 
-    def read(self, window: Window) -> Iterator[SpanPage]: ...
+    def read(self, window: Window, *, documents: int = 0) -> Iterator[SpanPage]: ...
 
 
 @dataclass(slots=True)
@@ -100,7 +100,8 @@ class Follower:
 
     def _read(self, window: Window, found: Mapping[int, int]) -> None:
         met: dict[int, int] = {}
-        for page in self.source.read(window):
+        counted = sum(found.get(slot, 0) for slot in _starts(window))
+        for page in self.source.read(window, documents=counted):
             if page.spans.num_rows:
                 self.target.add(tables_of(page.spans))
             for slot, count in page.slots.items():

@@ -130,9 +130,10 @@ class Scanner:
     def __init__(self, client: Elasticsearch, *, slices: int = SLICES, page: int = PAGE_DOCUMENTS) -> None:
         self._client, self._slices, self._page = client, max(1, slices), page
 
-    def pages(self, query: Query) -> Iterator[list[Hit]]:
+    def pages(self, query: Query, *, large: bool = False) -> Iterator[list[Hit]]:
         """All documents of the query in no order, at most PAGE_DOCUMENTS at a time.
 
+        large: there is more than a page, so that slices begin at once.
         Raises StoreError when the server fails or leaves shards out. An index that does not exist has no documents.
         """
         with point_in_time(self._client, query.index) as point:
