@@ -81,7 +81,7 @@ class CausewayLogs(OtelLogs):
 
     early_ns = 0
     body_terms = "body.text"
-    severity_field = "causeway.severity"
+    severity_field = "severity_text"
     template_field = "causeway.template_id"
 
     def index(self, namespace: str) -> str:
