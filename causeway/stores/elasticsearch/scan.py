@@ -133,8 +133,8 @@ class Scanner:
     def pages(self, query: Query, *, large: bool = False) -> Iterator[list[Hit]]:
         """All documents of the query in no order, at most PAGE_DOCUMENTS at a time.
 
-        large: there is more than a page, so that slices begin at once. Raises StoreError when the server fails or leaves
-        shards out. An index that does not exist has no documents.
+        large: there is more than a page, so that slices begin at once. Raises StoreError when the server fails or
+        leaves shards out. An index that does not exist has no documents.
         """
         if not large:
             with point_in_time(self._client, query.index) as point:

@@ -34,6 +34,7 @@ _KIND, _STATE, _SCOPE, _SCOPE_VERSION = "span.kind", "w3c.tracestate", "otel.sco
 _STATUS, _STATUS_TEXT, _ERROR = "otel.status_code", "otel.status_description", "error"
 _OWN = frozenset((_KIND, _STATE, _SCOPE, _SCOPE_VERSION, _STATUS, _STATUS_TEXT, _ERROR))
 _HTTP_STATUS = ("http.response.status_code", "http.status_code")
+_READ = _OWN | frozenset(_HTTP_STATUS)
 _DOT = "@"  # what stands for a dot in the names of `tag` objects, unless Jaeger was told otherwise
 
 
@@ -46,7 +47,7 @@ class JaegerDecoder:
     def decode(self, documents: Sequence[Document], columns: Sequence[str]) -> pa.Table:
         """One span per document, in order."""
         tags = [_tags(document.get("tags"), document.get("tag")) for document in documents]
-        own = [{key: value for key, value in one if key in _OWN} for one in tags]
+        own = [{key: value for key, value in one if key in _READ} for one in tags]
         attributes = _attributes(tags)
         kinds = [_KINDS.get(str(one.get(_KIND, "")), "UNSPECIFIED") for one in own]
         references = [document.get("references") or () for document in documents]
@@ -60,7 +61,7 @@ class JaegerDecoder:
             kind=kinds,
             start_ns=[_ns(document.get("startTime")) for document in documents],
             duration_ns=[_ns(document.get("duration")) or 0 for document in documents],
-            status=[_status(*one) for one in zip(own, tags, kinds, strict=True)],
+            status=[_status(*one) for one in zip(own, kinds, strict=True)],
             status_message=[str(one.get(_STATUS_TEXT, "")) for one in own],
             scope=[str(one.get(_SCOPE, "")) for one in own],
             trace_state=[str(one.get(_STATE, "")) for one in own],
@@ -103,14 +104,14 @@ def _is_true(value: Any) -> bool:
     return value is True or (isinstance(value, str) and value.lower() == "true")
 
 
-def _status(own: dict[str, Any], tags: list[tuple[str, Any]], kind: str) -> str:
+def _status(own: dict[str, Any], kind: str) -> str:
     """As Jaeger reads its own documents: the error tag, else the status tag, else the HTTP status."""
     if _is_true(own.get(_ERROR)):
         return "ERROR"
     if _STATUS in own:
         word = str(own[_STATUS]).upper()
         return word if word in {"OK", "ERROR"} else "UNSET"
-    code = next((value for key, value in tags if key in _HTTP_STATUS), None)
+    code = own.get(_HTTP_STATUS[0], own.get(_HTTP_STATUS[1]))
     try:
         number = int(code) if code is not None else 0
     except (TypeError, ValueError):
