@@ -153,3 +153,49 @@ def test_the_layout_is_found_out(elasticsearch: Cluster, tmp_path: Path) -> None
         index.put(_segments(1))
         done = attach_here(elasticsearch, index.name, tmp_path / "data")
         assert done.returncode == 0 and "documents of skywalking" in done.stderr, done.stderr
+
+
+def _otel(number: int) -> list[dict[str, Any]]:
+    at = MS + number * 500
+
+    def one(service: str, part: int, parent: int | None, kind: str, **attributes: str) -> dict[str, Any]:
+        above = {"parent_span_id": f"{number + 1:08x}{parent:08x}"} if parent else {}
+        return {
+            "@timestamp": f"{at + part}.{number * 37}",
+            "trace_id": f"{number + 1:032x}",
+            "span_id": f"{number + 1:08x}{part:08x}",
+            **above,
+            "name": f"{service} {part}",
+            "kind": kind,
+            "duration": 5_000_000,
+            "status": {"code": "Ok"},
+            "attributes": attributes,
+            "resource": {"attributes": {"service.name": service}},
+            "scope": {"name": "test"},
+        }
+
+    queue = {"messaging.system": "kafka", "messaging.destination.name": "new-orders"}
+    return [
+        one("web", 1, None, "Server"),
+        one("web", 2, 1, "Client", **{"server.address": "orders"}),
+        one("orders", 3, 2, "Server"),
+        one("orders", 4, 3, "Internal"),
+        one("orders", 5, 4, "Client", **{"db.system.name": "mysql", "server.address": "db1"}),
+        one("orders", 6, 3, "Client", **{"server.address": "pay.example"}),
+        one("orders", 7, 3, "Producer", **queue),
+        one("mail", 8, 7, "Consumer", **queue),
+    ]
+
+
+def test_otel(elasticsearch: Cluster, tmp_path: Path) -> None:
+    """Documents in the form of the Collector's exporter, with its times in fractions of a millisecond."""
+    mappings = {
+        "properties": {"@timestamp": {"type": "date_nanos"}, "trace_id": {"type": "keyword"}},
+        "dynamic": False,
+    }
+    with made_index(elasticsearch, unique("traces-test*.otel-default"), mappings) as index:
+        index.put(one for number in range(REQUESTS) for one in _otel(number))
+        done = attach_here(elasticsearch, index.name, tmp_path / "data")
+        assert done.returncode == 0, done.stderr
+        assert calls_in(tmp_path / "data") == CALLS
+        assert "0 spans read" in attach_here(elasticsearch, index.name, tmp_path / "data").stderr
