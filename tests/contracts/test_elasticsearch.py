@@ -40,6 +40,13 @@ def records_store(elasticsearch: Cluster) -> Iterator[RecordsStore]:
         store.close()
 
 
+@pytest.fixture(scope="module")
+def samples_url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """A VictoriaMetrics for the samples."""
+    with victoria_metrics(tmp_path_factory.mktemp("victoriametrics")) as server:
+        yield server.url
+
+
 class TestElasticsearch(StoreContract):
     """Everything but samples, which are refused with the name of the setting that is missing."""
 
@@ -76,12 +83,6 @@ class TestElasticsearchWithSamples(StoreContract):
     """Nothing is opted out of where VictoriaMetrics holds the samples."""
 
     value_tolerance = 1e-11  # as for VictoriaMetrics alone
-
-    @pytest.fixture(scope="class")
-    def samples_url(self, tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-        """One server for all tests of the class."""
-        with victoria_metrics(tmp_path_factory.mktemp("victoriametrics")) as server:
-            yield server.url
 
     @pytest.fixture
     def store(self, records_store: RecordsStore, samples_url: str) -> Iterator[Store]:
