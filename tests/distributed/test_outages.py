@@ -29,6 +29,7 @@ from tests.servers.senders import Sender
 OWN = "action.destructive_requires_name: false"
 SENDERS = 2
 KILLS = 5
+PAUSE_S = 0.1  # between requests of a sender: the log must not outgrow what a small node can take in a minute
 PATIENCE_S = 10.0  # how long OpenTelemetry's exporters wait for an answer
 SPOOL_FULL = 3 << 20
 PAGE = 5000
@@ -103,7 +104,7 @@ def collecting(folder: Path, found: Cluster, *, config: str = "", more: str = ""
 @contextmanager
 def sending(collector: Collector) -> Iterator[list[Sender]]:
     """Senders that go on until the end of the block, and whose last requests are then acknowledged."""
-    senders = [Sender(collector.grpc_port, first_seed=n * 1_000_000) for n in range(SENDERS)]
+    senders = [Sender(collector.grpc_port, first_seed=n * 1_000_000, pause_s=PAUSE_S) for n in range(SENDERS)]
     for sender in senders:
         sender.start()
     try:
@@ -197,7 +198,7 @@ def test_a_full_log_tells_clients_to_come_back(tmp_path: Path, single: Cluster) 
             node.stop()
             wait_for(lambda: all(sender.told_to_wait_s for sender in senders), what="refusals", timeout_s=120)
             status, text = collector.ready()
-            assert status == 503
+            assert status == 503, text
             assert "no room" in text
             acknowledged = [sender.spans for sender in senders]
             node.start()

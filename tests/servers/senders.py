@@ -21,11 +21,15 @@ _PATIENCE_S = 20.0
 class Sender(threading.Thread):
     """Sends unique requests one after the other, each again until it is acknowledged."""
 
-    def __init__(self, port: int, *, first_seed: int = 0) -> None:
-        """first_seed: senders of one test need seeds a million apart, for no two to send the same spans."""
+    def __init__(self, port: int, *, first_seed: int = 0, pause_s: float = 0.0) -> None:
+        """first_seed: senders of one test need seeds a million apart, for no two to send the same spans.
+
+        pause_s: between requests.
+        """
         super().__init__(daemon=True)
         self._port = port
         self._seed = first_seed
+        self._pause_s = pause_s
         self._end_ns = time.time_ns()
         self.acknowledged: list[str] = []  # trace ids of requests
         self.spans = 0
@@ -46,6 +50,7 @@ class Sender(threading.Thread):
             self.spans += load.spans
             self.edges += load.edges
             self.acknowledged += load.trace_ids
+            self.stopping.wait(self._pause_s)
         channel.close()
 
     def wait_for_progress(self, requests: int) -> None:

@@ -47,6 +47,7 @@ class Journal:
         """
         self.config = config
         self._spool_bytes_max = spool_bytes_max
+        self._refused_bytes = 0  # of the last group, if it was refused
         where = folder / "wal"
         where.mkdir(parents=True, exist_ok=True)
         names = {name: plan.cursor or f"cursor.{name}" for name, plan in drains.items()}
@@ -113,7 +114,9 @@ class Journal:
             wait_s = 0.0 if self.failing else self.config.room_wait_s
             fits = self._changed.wait_for(lambda: self._has_room(size), wait_s)
             if fits or (self._spool_bytes_max is not None and not self._spool_full(size)):
+                self._refused_bytes = 0
                 return
+            self._refused_bytes = size
             failing = self.failing
         waiting = self.undelivered_bytes if self._spool_bytes_max is not None else self.waiting_bytes
         reason = f"; the store does not take records: {failing}" if failing else ""
@@ -147,9 +150,9 @@ class Journal:
 
     @property
     def full(self) -> bool:
-        """Whether nothing more can be taken in."""
+        """Whether requests like the last are refused."""
         if self._spool_bytes_max is not None:
-            return self.undelivered_bytes >= self._spool_bytes_max
+            return self._spool_full(max(1, self._refused_bytes))
         return self.failing is not None
 
     @property
