@@ -111,46 +111,50 @@ class BulkSender:
 
     def _deliver(self, stream: str, documents: Documents, rows: np.ndarray, outcome: _Outcome) -> None:
         self._counters.add(documents=len(rows))
+        pieces = [rows]
         for wait_s in (*BUSY_WAITS_S, None):
-            rows, why = self._attempt(stream, documents, rows, outcome)
-            if not len(rows):
+            attempts = [self._attempt(stream, documents, piece, outcome) for piece in pieces]
+            pieces = [piece for again, _ in attempts for piece in again]
+            if not pieces:
                 return
-            self._counters.add(busy=len(rows))
+            count = sum(map(len, pieces))
+            self._counters.add(busy=count)
             if wait_s is None:
-                raise StoreError(f"Elasticsearch has no room for {len(rows)} documents of {stream}: {why}")
+                why = next(why for again, why in attempts if again)
+                raise StoreError(f"Elasticsearch has no room for {count} documents of {stream}: {why}")
             self._sleep(wait_s)
 
     def _attempt(
         self, stream: str, documents: Documents, rows: np.ndarray, outcome: _Outcome
-    ) -> tuple[np.ndarray, str]:
-        """Send once; the rows to send again and why."""
-        body = _body(documents, rows)
+    ) -> tuple[list[np.ndarray], str]:
+        """Send once; the rows to send again, by request, and why."""
         try:
             with plain_errors(f"write to {stream}"):
-                answer = self.request(f"/{stream}/_bulk", body)
+                answer = self.request(f"/{stream}/_bulk", _body(documents, rows))
         except StoreError as failure:
             error = failure.__cause__
             status = error.meta.status if isinstance(error, ApiError) else 0
-            if status == _BUSY:
-                return rows, str(failure)
+            if status == _BUSY:  # perhaps because the body is larger than all the memory for it
+                return _halves(rows), str(failure)
             if status != _TOO_LARGE:
                 raise
             return self._too_large(stream, documents, rows, outcome)
-        return outcome.take(rows, answer, stream)
+        again, why = outcome.take(rows, answer, stream)
+        return ([again] if len(again) else []), why
 
     def _too_large(
         self, stream: str, documents: Documents, rows: np.ndarray, outcome: _Outcome
-    ) -> tuple[np.ndarray, str]:
+    ) -> tuple[list[np.ndarray], str]:
         if len(rows) == 1:
             outcome.refuse(int(rows[0]), "the document alone is larger than a request may be (http.max_content_length)")
-            return rows[:0], ""
+            return [], ""
         self._counters.add(halved=1)
-        again, why = [], ""
-        for half in np.array_split(rows, 2):
-            left, reason = self._attempt(stream, documents, half, outcome)
-            again.append(left)
-            why = reason or why
-        return np.concatenate(again), why
+        attempts = [self._attempt(stream, documents, half, outcome) for half in _halves(rows)]
+        return [piece for again, _ in attempts for piece in again], next((why for _, why in attempts if why), "")
+
+
+def _halves(rows: np.ndarray) -> list[np.ndarray]:
+    return [half for half in np.array_split(rows, 2) if len(half)]
 
 
 class _Outcome:
