@@ -2,6 +2,7 @@
 
     python -m benchmarks.ingest --json            # a million spans, then compaction, then a trickle
     python -m benchmarks.ingest --json --kill     # the server is killed right after the last acknowledgement
+    python -m benchmarks.ingest --json --store elasticsearch [--url http://host:9200] [--warm 300000]
 
 The spans are sent over OTLP/gRPC by a process of its own. `spans_per_cpu_s` divides by the server's CPU seconds alone,
 commits, rollups and compaction included; `bytes_per_span` is everything on disk (tables and rollups, without the log)
@@ -204,12 +205,20 @@ def main() -> None:
     parser.add_argument("--kill", action="store_true", help="kill the server right after the last acknowledgement")
     parser.add_argument("--settle", type=float, default=SETTLE_S, help="seconds of the server's CPU to count after it")
     parser.add_argument("--idle-seconds", type=float, default=60.0, help="length of the trickle; 0 leaves it out")
+    parser.add_argument("--store", choices=("embedded", "elasticsearch"), default="embedded")
+    parser.add_argument("--url", help="a running Elasticsearch; default: one of its own")
+    parser.add_argument("--warm", type=int, default=0, help="Elasticsearch: so many other spans first, uncounted")
     parser.add_argument("--json", action="store_true", help="accepted for symmetry: the answer is always JSON")
     options = parser.parse_args()
     folder = Path(tempfile.mkdtemp(prefix="causeway-bench-"))
     try:
-        result = measure(folder / "data", spans=options.spans, kill=options.kill, settle_s=options.settle)
-        if options.idle_seconds and not options.kill:
+        if options.store == "elasticsearch":
+            from benchmarks import ingest_elasticsearch
+
+            result = ingest_elasticsearch.measure(folder, spans=options.spans, warm=options.warm, url=options.url)
+        else:
+            result = measure(folder / "data", spans=options.spans, kill=options.kill, settle_s=options.settle)
+        if options.idle_seconds and not options.kill and options.store == "embedded":
             result |= trickle(folder / "idle", seconds=options.idle_seconds)
     finally:
         shutil.rmtree(folder, ignore_errors=True)
