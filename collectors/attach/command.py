@@ -14,6 +14,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from urllib.parse import quote, urlsplit
 
+import pyarrow as pa
 import pyarrow.compute as pc
 from elasticsearch import Elasticsearch
 
@@ -62,6 +63,7 @@ def attach(asked: AttachRequest, place: Deployment, *, language: str = "en") -> 
     # Pages are hundreds of thousands of objects without cycles: looking through them takes a third of the time.
     gc.freeze()
     gc.set_threshold(*GARBAGE_THRESHOLDS)
+    pa.set_memory_pool(pa.system_memory_pool())  # gives back what a page took; Arrow's own keeps it
     terminal = Terminal(language=language)
     stopping = threading.Event()
     with _stopped_by_signals(stopping):

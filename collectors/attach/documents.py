@@ -11,12 +11,13 @@ from elasticsearch import Elasticsearch
 from causeway.stores.elasticsearch.client import plain_errors
 from causeway.stores.elasticsearch.layouts.columns import times_ns
 from causeway.stores.elasticsearch.layouts.layout import Clause, Hit, Layout, document_range
-from causeway.stores.elasticsearch.scan import MISSING, PAGE_DOCUMENTS, Query, Scanner, all_of, check_complete, request
+from causeway.stores.elasticsearch.scan import MISSING, Query, Scanner, all_of, check_complete, request
 from causeway.window import Window
 from collectors.attach.pages import SpanPage
 from collectors.attach.patience import PatientClient
 from collectors.attach.slots import SLOT_NS
 
+PAGE_DOCUMENTS = 4_000  # whole documents as objects are ten times their text; several pages wait
 _BUCKETS = 60_000  # of at most 65,536 in one answer (search.max_buckets)
 
 
@@ -27,7 +28,7 @@ class DocumentSource:
         """columns: what `read` gives, of `records.SPANS` or `resource`."""
         self._client = cast("Elasticsearch", client)
         self._layout, self._index, self._columns = layout, index, tuple(columns)
-        self._scanner = Scanner(self._client, slices=client.threads)
+        self._scanner = Scanner(self._client, slices=client.threads, page=PAGE_DOCUMENTS)
         self._unit_ns = layout.time_unit_ns or 1_000_000
 
     def extent(self, window: Window) -> Window | None:

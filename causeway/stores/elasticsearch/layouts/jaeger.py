@@ -49,7 +49,7 @@ class JaegerLayout(Layout):
         return "*jaeger-span-*,*jaeger.spans*,-*jaeger-span-archive*"
 
     def source(self, columns: Sequence[str]) -> list[str]:
-        found = list(_ALWAYS)
+        found: list[str] = [*_ALWAYS]
         for name in columns:
             found += _FIELDS.get(name, _TAGS)
         if "process" in found:
