@@ -229,7 +229,7 @@ def _context(settings: PrometheusSettings) -> ssl.SSLContext | bool:
         if settings.cert_file:
             context.load_cert_chain(settings.cert_file, settings.key_file or None)
     except OSError as error:
-        raise ConfigError(f"prometheus: cannot use {settings.ca_certs or settings.cert_file}: {error}") from None
+        raise ConfigError(f"samples: cannot use {settings.ca_certs or settings.cert_file}: {error}") from None
     if not settings.verify:
         context.check_hostname = False
         context.verify_mode = ssl.CERT_NONE

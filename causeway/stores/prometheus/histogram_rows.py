@@ -29,10 +29,11 @@ class Part:
     values: np.ndarray
 
 
-def parts(table: pa.Table, is_summary: np.ndarray) -> list[Part]:
-    """The samples of `records.HISTOGRAMS` rows without exponential ones. A NaN in `sum` means no recorded value.
+def parts(table: pa.Table, types: np.ndarray) -> list[Part]:
+    """The samples of `records.HISTOGRAMS` rows, whose series have these types. A NaN in `sum` means no recorded value.
 
-    Such a point becomes NaN in all its scalar series; it has no buckets.
+    Such a point becomes NaN in all its scalar series; it has no buckets. An exponential histogram gets the bounds of
+    those of its buckets that hold something.
     """
     found = []
     nothing = np.isnan(_doubles(table["sum"])) & table["count"].is_null().to_numpy()
@@ -43,13 +44,49 @@ def parts(table: pa.Table, is_summary: np.ndarray) -> list[Part]:
         rows = np.flatnonzero(present)
         if len(rows):
             found.append(Part(f"_{name}", rows, None, _doubles(column)[rows]))
-    rows, bounds, values = _buckets(table, ~is_summary & ~silent, cumulative=True)
-    if len(rows):
-        found.append(Part(BUCKET, rows, bounds, values))
-    rows, bounds, values = _buckets(table, is_summary & ~silent, cumulative=False)
-    if len(rows):
-        found.append(Part(QUANTILE, rows, bounds, values))
+    explicit = _buckets(table, (types == "histogram") & ~silent, cumulative=True)
+    quantiles = _buckets(table, (types == "summary") & ~silent, cumulative=False)
+    exponential = _exponential_buckets(table, (types == "exponential_histogram") & ~silent)
+    for ending, (rows, bounds, values) in ((BUCKET, explicit), (QUANTILE, quantiles), (BUCKET, exponential)):
+        if len(rows):
+            found.append(Part(ending, rows, bounds, values))
     return found
+
+
+def _exponential_buckets(table: pa.Table, chosen: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """(row, bound, count up to it) of the buckets that hold something, and of the infinite one; by row and bound.
+
+    Bucket i of scale s holds values up to 2 ** ((i + 1) / 2 ** s); of the negative ones, up to -2 ** (i / 2 ** s).
+    """
+    places = np.flatnonzero(chosen)
+    if not len(places):
+        return places, np.empty(0), np.empty(0)
+    part = table.take(pa.array(places)).combine_chunks()
+    scale = np.exp2(-_doubles(part["scale"]))
+    zero = np.nan_to_num(_doubles(part["zero_threshold"]))
+    positive = _side(part, "positive", scale, 1.0)
+    negative = _side(part, "negative", scale, -1.0)
+    every = np.arange(len(places))
+    rows = np.concatenate([negative[0], every, positive[0], every])
+    bounds = np.concatenate([negative[1], zero, positive[1], np.full(len(places), np.inf)])
+    counts = np.concatenate(
+        [negative[2], np.nan_to_num(_doubles(part["zero_count"])), positive[2], np.zeros(len(places))]
+    )
+    order = np.lexsort((bounds, rows))
+    rows, bounds, counts = rows[order], bounds[order], counts[order]
+    return places[rows], bounds, _running(counts, np.bincount(rows, minlength=len(places)))
+
+
+def _side(part: pa.Table, side: str, scale: np.ndarray, sign: float) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """(row, bound, count) of the positive or negative buckets that hold something."""
+    lists = part[f"{side}_counts"].combine_chunks()
+    sizes = pc.fill_null(pc.list_value_length(lists), 0).to_numpy(zero_copy_only=False).astype(np.int64)
+    rows = np.repeat(np.arange(len(sizes)), sizes)
+    within = np.arange(len(rows)) - np.repeat(np.cumsum(sizes) - sizes, sizes)
+    index = np.nan_to_num(_doubles(part[f"{side}_offset"]))[rows] + within + (sign > 0)
+    counts = _flat(lists)
+    some = counts > 0
+    return rows[some], sign * np.exp2(index[some] * scale[rows[some]]), counts[some]
 
 
 def _buckets(table: pa.Table, chosen: np.ndarray, *, cumulative: bool) -> tuple[np.ndarray, np.ndarray, np.ndarray]:

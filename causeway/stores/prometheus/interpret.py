@@ -30,7 +30,7 @@ from causeway.stores.prometheus.settings import PrometheusSettings
 
 SHAPES_REFRESH_S = 5.0
 METADATA_REFRESH_S = 300.0
-COMPOUND = ("histogram", "summary")
+COMPOUND = ("histogram", "exponential_histogram", "summary")
 ENDINGS = ("_bucket", "_sum", "_count", "_min", "_max")
 _SCALAR_PART = "value"
 

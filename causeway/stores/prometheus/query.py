@@ -100,7 +100,7 @@ class SampleQuery:
         if len(matrix.labels) > self._series_max:
             raise StoreError(
                 f"{chosen} chooses {len(matrix.labels)} series, more than series_max = {self._series_max}; "
-                "narrow what is read with prometheus.match, or ask for fewer metrics"
+                "narrow what is read with samples.match, or ask for fewer metrics"
             )
         inside = (matrix.times_ms >= start_ms) & (matrix.times_ms < end_ms)
         if inside.all():
@@ -111,7 +111,7 @@ class SampleQuery:
         """The series that any of these selectors chooses, with a sample in the window or ever."""
         found: list[Mapping[str, str]] = self._client.ask("series", [*_matches(chosen), *_range(window)])
         if len(found) > self._series_max:
-            raise StoreError(f"{len(found)} series, more than series_max = {self._series_max}; narrow prometheus.match")
+            raise StoreError(f"{len(found)} series, more than series_max = {self._series_max}; narrow samples.match")
         return found
 
     def values_of(self, label: str, chosen: Sequence[str], window: Window | None = None) -> list[str]:

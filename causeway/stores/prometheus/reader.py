@@ -191,7 +191,7 @@ class PrometheusReader(SamplesOnly):
         return pa.Table.from_arrays(columns, schema=records.SAMPLES)
 
     def histograms(self, window: Window, where: SampleFilter | None = None) -> pa.Table:
-        """Classic histograms and summaries as points, by (series_id, time_ns)."""
+        """Histograms and summaries as points, by (series_id, time_ns); exponential ones as classic."""
         found = self._find(window, where, compound=True)
         ids = np.array([origin.series_id for origin in found.origins], dtype=np.int64)[found.origin]
         part = np.array([origin.part for origin in found.origins], dtype=object)[found.origin]

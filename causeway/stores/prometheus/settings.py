@@ -201,7 +201,7 @@ def _secret(path: str, name: str) -> str:
     try:
         found = Path(path).read_text(encoding="utf-8").strip()
     except (OSError, UnicodeDecodeError) as error:
-        raise ConfigError(f"prometheus.{name}: cannot read {path}: {error}") from None
+        raise ConfigError(f"samples.{name}: cannot read {path}: {error}") from None
     if not found:
-        raise ConfigError(f"prometheus.{name}: {path} is empty")
+        raise ConfigError(f"samples.{name}: {path} is empty")
     return found

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import itertools
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -24,11 +24,11 @@ from causeway.window import HOUR_NS, SECOND_NS
 
 log = logs.get("prometheus")
 
-READS = ("samples", "histograms", "series", "resources")
+READS = ("samples", "histograms", "exemplars", "series", "resources")
 UNKNOWN_SERIES = "series never described"
-EXPONENTIAL = "exponential histogram"
+EXEMPLAR = "exemplar"
 SAME_MILLISECOND = "another sample in the same millisecond"
-_METADATA_TYPES = {"histogram": "histogram", "summary": "summary"}
+_METADATA_TYPES = {"histogram": "histogram", "exponential_histogram": "histogram", "summary": "summary"}
 
 
 @dataclass(slots=True)
@@ -64,9 +64,8 @@ class _Rows:
 class PrometheusSink:
     """Writes `samples` and `histograms`, with `series` and `resources` as labels. For one thread.
 
-    What the server does not keep is counted in `counts` and logged once a reason: samples that it refuses, exponential
-    histograms (remote write 1.0 knows none), samples of unknown series. Exemplars, and the start times of sums, are not
-    written at all.
+    What the server does not keep is counted in `counts` and logged once a reason: samples that it refuses, exemplars,
+    samples of unknown series. Exponential histograms become classic ones. The start times of sums are not written.
     """
 
     def __init__(self, settings: PrometheusSettings) -> None:
@@ -85,6 +84,13 @@ class PrometheusSink:
         """Requests that were sent again since the start."""
         return self._client.retries
 
+    def outcomes(self) -> Iterator[tuple[str, str, int]]:
+        """(written, refused or left_out, reason, how many) since the start; for any thread."""
+        yield "written", "", self.counts.written
+        for outcome, reasons in (("refused", self.counts.refused), ("left_out", self.counts.left_out)):
+            for reason, count in list(reasons.items()):
+                yield outcome, reason, count
+
     def close(self) -> None:
         self._sender.close()
         self._client.close()
@@ -102,6 +108,7 @@ class PrometheusSink:
             self._add_samples(table, rows, left_out, seen)
         for table in tables["histograms"]:
             self._add_histograms(table, rows, left_out, seen)
+        left_out[EXEMPLAR] += sum(table.num_rows for table in tables["exemplars"])
         sent = self._send(rows, left_out)
         self._describe(seen)
         self._sender.forget()
@@ -124,13 +131,12 @@ class PrometheusSink:
         known = [self._sets.series(each) for each in unique.tolist()]
         types = np.array([each.labelled.shape.type if each else "" for each in known], dtype=object)[places]
         left_out[UNKNOWN_SERIES] += int((types == "").sum())
-        left_out[EXPONENTIAL] += int((types == "exponential_histogram").sum())
-        classic = (types == "histogram") | (types == "summary")
-        table, types = table.filter(pa.array(classic)), types[classic]
+        known_type = types != ""
+        table, types = table.filter(pa.array(known_type)), types[known_type]
         if not table.num_rows:
             return
         ids, times = table["series_id"].to_numpy(), table["time_ns"].to_numpy()
-        for part in parts(table, types == "summary"):
+        for part in parts(table, types):
             places, sets = self._sets.of(ids[part.rows], part)
             rows.add(places, times[part.rows], part.values, sets)
         _note(seen, ids, times)

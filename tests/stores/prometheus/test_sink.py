@@ -18,7 +18,7 @@ from causeway.errors import ConfigError, StoreError
 from causeway.stores.contract import SampleFilter
 from causeway.stores.prometheus.reader import PrometheusReader
 from causeway.stores.prometheus.settings import PrometheusSettings, parse_location
-from causeway.stores.prometheus.sink import EXPONENTIAL, UNKNOWN_SERIES, PrometheusSink
+from causeway.stores.prometheus.sink import EXEMPLAR, UNKNOWN_SERIES, PrometheusSink
 from causeway.window import MINUTE_NS, Window
 from tests.servers.prometheus import prometheus
 from tests.servers.victoriametrics import victoria_metrics
@@ -133,15 +133,45 @@ def test_a_request_that_stays_refused_is_given_up_at_last(tmp_path: Path) -> Non
 
 
 def test_what_cannot_be_kept_is_counted(url: str) -> None:
-    """Exponential histograms and samples of series that were never described."""
-    rows = [series_row(1, type="exponential_histogram", name="latency", unit="s")]
-    tables = batch(rows, [(99, 1.0, 1.0)])
-    point = {"series_id": 1, "time_ns": START_NS, "count": 3, "sum": 1.0, "scale": 2, "positive_counts": [3]}
-    tables["histograms"] = pa.Table.from_pylist([point], schema=records.HISTOGRAMS)
+    """Exemplars, and samples of series that were never described."""
+    tables = batch([series_row(1)], [(99, 1.0, 1.0)])
+    exemplar = {"series_id": 1, "time_ns": START_NS, "value": 1.0, "trace_id": b"1" * 16, "attributes": []}
+    tables["exemplars"] = pa.Table.from_pylist([exemplar], schema=records.EXEMPLARS)
     with opened(url) as (sink, reader):
         assert sink.flush([tables], log_position=1) == 0
-        assert sink.counts.left_out == {UNKNOWN_SERIES: 1, EXPONENTIAL: 1}
-        assert reader.histograms(WINDOW).num_rows == reader.samples(WINDOW).num_rows == 0
+        assert sink.counts.left_out == {UNKNOWN_SERIES: 1, EXEMPLAR: 1}
+        assert ("left_out", EXEMPLAR, 1) in list(sink.outcomes())
+        assert reader.samples(WINDOW).num_rows == reader.exemplars(WINDOW).num_rows == 0
+
+
+def test_exponential_histograms_become_classic_ones(url: str) -> None:
+    """The bounds of the buckets that hold something, with the same counts; count, sum, min and max as they came."""
+    tables = batch([series_row(1, type="exponential_histogram", name="latency", unit="s")], [])
+    point = {
+        "series_id": 1,
+        "time_ns": START_NS,
+        "count": 12,
+        "sum": 30.5,
+        "min": -2.0,
+        "max": 7.0,
+        "scale": 1,
+        "zero_count": 2,
+        "zero_threshold": 0.0,
+        "positive_offset": 2,
+        "positive_counts": [4, 0, 3],
+        "negative_offset": -1,
+        "negative_counts": [1, 2],
+    }
+    tables["histograms"] = pa.Table.from_pylist([point], schema=records.HISTOGRAMS)
+    with opened(url) as (sink, reader):
+        sink.flush([tables], log_position=1)
+        (found,) = reader.histograms(WINDOW).to_pylist()
+        # Positive buckets 2 and 4 end at 2^1.5 and 2^2.5, negative 0 and -1 at -1 and -2^-0.5.
+        assert found["bounds"] == pytest.approx([-1.0, -(2**-0.5), 0.0, 2**1.5, 2**2.5], rel=1e-15)
+        assert found["counts"] == [2.0, 1.0, 2.0, 4.0, 3.0, 0.0]
+        assert [found[name] for name in ("count", "sum", "min", "max")] == [12, 30.5, -2.0, 7.0]
+        assert reader.series()["type"].to_pylist() == ["exponential_histogram"]
+        assert not sink.counts.left_out.total()
 
 
 @pytest.mark.parametrize("server", [prometheus, victoria_metrics], ids=["Prometheus", "VictoriaMetrics"])
