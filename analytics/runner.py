@@ -12,7 +12,7 @@ import sys
 import threading
 import time
 import traceback
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -168,6 +168,26 @@ class Runner:
         due_ns = min((slot.due_ns for slot in self._slots), default=0)
         wait_s = (max(due_ns, self._retry_ns) - self._clock_ns()) / SECOND_NS
         return min(max(wait_s, WAIT_MIN_S), WAIT_MAX_S)
+
+
+def run_together(runners: Sequence[Runner], stop: threading.Event) -> None:
+    """Run each in a thread of its own until `stop` is set or one of them fails; then raise its error."""
+    failed: list[BaseException] = []
+
+    def run(runner: Runner) -> None:
+        try:
+            runner.run(stop)
+        except BaseException as error:  # noqa: BLE001 - raised again below
+            failed.append(error)
+            stop.set()
+
+    threads = [threading.Thread(target=run, args=(runner,), name=f"jobs-{n}") for n, runner in enumerate(runners)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    if failed:
+        raise failed[0]
 
 
 def _slot(name: str, job: Job) -> _Slot:
