@@ -6,7 +6,9 @@ configuration file, else everything lies in the data folder.
 
 from __future__ import annotations
 
+import dataclasses
 import os
+from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -123,11 +125,17 @@ class Deployment:
 
             if self.store.layout != LAYOUT_OURS:
                 raise ConfigError(f"store: documents of the layout {self.store.layout!r} are read, never written")
-            found["elasticsearch"] = DrainPlan(ElasticsearchSink(self.store), RECORD_TABLES, RECORD_SIGNALS)
+            records = ElasticsearchSink(self.store)
+            found["elasticsearch"] = DrainPlan(
+                records, RECORD_TABLES, RECORD_SIGNALS, numbers=lambda: _numbers(records.counters)
+            )
         if self.samples is not None:
             from causeway.stores.prometheus.sink import PrometheusSink
 
-            found["prometheus"] = DrainPlan(PrometheusSink(self.samples), SAMPLE_TABLES, SAMPLE_SIGNALS)
+            samples = PrometheusSink(self.samples)
+            found["prometheus"] = DrainPlan(
+                samples, SAMPLE_TABLES, SAMPLE_SIGNALS, numbers=lambda: _numbers(samples.counts)
+            )
         return found
 
     def open_state(self) -> State:
@@ -227,6 +235,16 @@ def _with_password(url: str, file: str) -> str:
         raise ConfigError(f"state.password_file: cannot read {file}: {error}") from None
     user = user.partition(":")[0]
     return parts._replace(netloc=f"{user}:{quote(password, safe='')}@{host}").geturl()
+
+
+def _numbers(counters: Any) -> dict[str, float]:
+    """The public numbers of a counters' dataclass; what is counted by reason is added up."""
+    values = {item.name: getattr(counters, item.name) for item in dataclasses.fields(counters)}
+    return {
+        name: float(value.total() if isinstance(value, Counter) else value)
+        for name, value in values.items()
+        if isinstance(value, int | Counter) and not name.startswith("_")
+    }
 
 
 def without_password(url: str) -> str:

@@ -139,3 +139,21 @@ def test_the_file_of_an_option(tmp_path: Path) -> None:
     assert found.store is not None and found.store.namespace == "shop"
     with pytest.raises(ConfigError, match="no configuration file"):
         deployment(Options(config=tmp_path / "none"), {})
+
+
+def test_sinks_need_no_server_and_count() -> None:
+    """A collector starts while its servers are away; what the sinks count can be scraped."""
+    found = deployment_of(Options(store="elasticsearch://127.0.0.1:9", samples="http://127.0.0.1:9"), {}, {}).sinks()
+    try:
+        assert list(found) == ["elasticsearch", "prometheus"]
+        assert found["elasticsearch"].numbers()["dead_letters"] == 0
+        assert found["prometheus"].numbers()["refused"] == 0
+    finally:
+        for plan in found.values():
+            plan.sink.close()
+
+
+def test_documents_of_others_are_never_written() -> None:
+    """A collector refuses a store that is read in place."""
+    with pytest.raises(ConfigError, match="read, never written"):
+        deployment_of(Options(store="elasticsearch://a:1/?layout=jaeger"), {}, {}).sinks()

@@ -8,10 +8,10 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Protocol, TypeVar
+from typing import Protocol, TypeVar, runtime_checkable
 
 import pyarrow as pa
 
@@ -43,6 +43,15 @@ class Sink(Protocol):
         ...
 
 
+@runtime_checkable
+class CountingSink(Protocol):
+    """A sink that knows what became of the records; asked from any thread."""
+
+    def outcomes(self) -> Iterable[tuple[str, str, int]]:
+        """(outcome, reason, how many records) since the start, such as ("refused", "out of order sample", 3)."""
+        ...
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class JournalConfig:
     """Bounds of the way in. Sizes count encoded bytes, as they came; in memory spans take about twice that."""
@@ -59,7 +68,8 @@ class DrainPlan:
 
     tables: the record tables that its sink takes; None: all. signals: those of the log that hold such tables.
     half_flushed: up to here a crash may have left a flush that only a part of the sink has; it is then repeated as one.
-    cursor: name of the file beside the log that holds the position; default: `cursor.NAME`.
+    cursor: name of the file beside the log that holds the position; default: `cursor.NAME`. numbers: what the sink
+    counted since the start, by name.
     """
 
     sink: Sink
@@ -67,6 +77,7 @@ class DrainPlan:
     signals: frozenset[str] | None = None
     half_flushed: int = 0
     cursor: str = ""
+    numbers: Callable[[], Mapping[str, float]] = dict
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,6 +85,7 @@ class DrainStatus:
     """How far a drain is. lag_s: age of the oldest record that it has not delivered.
 
     failing: why the sink does not take records now, and since when (Unix seconds); None while it does.
+    numbers: what the sink itself counted.
     """
 
     name: str
@@ -84,6 +96,7 @@ class DrainStatus:
     flush_s: float
     failing: str | None = None
     failing_since_s: float | None = None
+    numbers: Mapping[str, float] = field(default_factory=dict)
 
 
 @dataclass(slots=True)
@@ -134,6 +147,10 @@ class Drain:
 
     # -- for the journal, which holds `changed` ------------------------------------------------------------------
 
+    def outcomes(self) -> list[tuple[str, str, int]]:
+        """What became of the records, where the sink counts that."""
+        return list(self._plan.sink.outcomes()) if isinstance(self._plan.sink, CountingSink) else []
+
     def offer(self, tables: Tables, *, size: int, end: int) -> None:
         """Hold the records of the log up to `end` for the next flush, or leave them to be read from there."""
         self._end = end
@@ -169,6 +186,10 @@ class Drain:
     def reads_log(self) -> bool:
         """Whether it fell behind and reads the log."""
         return self._behind
+
+    def numbers(self) -> Mapping[str, float]:
+        """What the sink counted since the start."""
+        return self._plan.numbers()
 
     def flush_soon(self) -> None:
         """Do not wait until the batch is large or old."""

@@ -177,6 +177,7 @@ class Journal:
                     flush_s=drain.flush_s,
                     failing=drain.failing,
                     failing_since_s=drain.failing_since_s,
+                    numbers=drain.numbers(),
                 )
                 for name, drain in self.drains.items()
             ]
