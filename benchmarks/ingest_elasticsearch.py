@@ -41,8 +41,12 @@ class Server:
         return sum(node["process"]["cpu"]["total_in_millis"] for node in nodes.values()) / 1e3
 
     def count(self, index: str) -> int:
-        """Documents that a search sees, 0 without the index."""
-        return int(self.get(f"/{index}/_count?ignore_unavailable=true")["count"])
+        """Documents that a search sees, 0 while there is no index."""
+        answer = httpx2.get(f"{self.url}/{index}/_count?ignore_unavailable=true", timeout=60)
+        if answer.status_code == 503:  # it is being made
+            return 0
+        answer.raise_for_status()
+        return int(answer.json()["count"])
 
     def rest(self, index: str) -> None:
         """Return when everything is on disk and nothing merges."""
