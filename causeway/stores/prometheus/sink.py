@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import itertools
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -83,13 +83,6 @@ class PrometheusSink:
     def retries(self) -> int:
         """Requests that were sent again since the start."""
         return self._client.retries
-
-    def outcomes(self) -> Iterator[tuple[str, str, int]]:
-        """(written, refused or left_out, reason, how many) since the start; for any thread."""
-        yield "written", "", self.counts.written
-        for outcome, reasons in (("refused", self.counts.refused), ("left_out", self.counts.left_out)):
-            for reason, count in list(reasons.items()):
-                yield outcome, reason, count
 
     def close(self) -> None:
         self._sender.close()
