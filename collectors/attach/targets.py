@@ -14,6 +14,9 @@ from causeway.errors import ConfigError, QueueFull, StoreError
 from causeway.stores.contract import Batch, Reader
 from causeway.stores.elasticsearch.settings import LAYOUT_OURS
 from causeway.stores.elasticsearch.sink import ElasticsearchSink
+from causeway.stores.embedded.journal import EmbeddedConfig
+from causeway.stores.embedded.maintenance import MaintenanceConfig, Retention
+from causeway.stores.embedded.store import EmbeddedStore
 
 WRITE_ROWS = 50_000  # spans sent to Elasticsearch in one flush
 
@@ -36,14 +39,16 @@ class Target(Protocol):
     def close(self) -> None: ...
 
 
+# Nothing is dropped for its age: a span that is gone would be counted again when its document is read again.
+KEEP_ALL = Retention(spans=0, logs=0, samples=0, histograms=0, exemplars=0, events=0, rollups=0)
+
+
 class EmbeddedTarget:
     """A data folder. Pages are durable at once: they go through the store's write-ahead log."""
 
     def __init__(self, folder: Path, stopping: threading.Event) -> None:
         """Raises StoreError when another process writes the store."""
-        from causeway.stores.embedded.store import EmbeddedStore
-
-        self._store = EmbeddedStore(folder)
+        self._store = EmbeddedStore(folder, config=EmbeddedConfig(maintenance=MaintenanceConfig(retention=KEEP_ALL)))
         self._stopping = stopping
 
     def add(self, tables: dict[str, pa.Table]) -> None:

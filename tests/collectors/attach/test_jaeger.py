@@ -88,6 +88,7 @@ def test_late_documents_join_their_traces(
     assert calls_in(tmp_path / "data") == jaeger.calls
 
 
+@pytest.mark.slow
 def test_new_documents_are_followed(elasticsearch: Cluster, index: Index, jaeger: Recorded, tmp_path: Path) -> None:
     """A run that follows takes in what comes, within a few rounds, and ends cleanly when it is asked to."""
     minutes = int(time.time() // 60 - jaeger.documents[0]["startTimeMillis"] // 60_000)
@@ -116,6 +117,7 @@ def test_new_documents_are_followed(elasticsearch: Cluster, index: Index, jaeger
     assert calls_in(data) == jaeger.calls
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("kills", [3])
 def test_killed_in_the_middle(
     elasticsearch: Cluster, index: Index, jaeger: Recorded, tmp_path: Path, kills: int
