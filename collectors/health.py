@@ -84,13 +84,6 @@ class DrainMeters(Collector):
             for status in statuses:
                 counter.add_metric([status.name], number(status))
             yield counter
-        records = CounterMetricFamily(
-            "causeway_drain_records", "What became of the records", labels=["drain", "outcome", "reason"]
-        )
-        for name, drain in self._journal.drains.items():
-            for outcome, reason, count in drain.outcomes():
-                records.add_metric([name, outcome, reason], count)
-        yield records
         for name in sorted({name for status in statuses for name in status.numbers}):
             counter = CounterMetricFamily(f"causeway_sink_{name}", f"What the sink counted: {name}", labels=["drain"])
             for status in statuses:

@@ -8,10 +8,10 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Protocol, TypeVar, runtime_checkable
+from typing import Protocol, TypeVar
 
 import pyarrow as pa
 
@@ -40,15 +40,6 @@ class Sink(Protocol):
 
     def close(self) -> None:
         """Give back connections; nothing is flushed any more."""
-        ...
-
-
-@runtime_checkable
-class CountingSink(Protocol):
-    """A sink that knows what became of the records; asked from any thread."""
-
-    def outcomes(self) -> Iterable[tuple[str, str, int]]:
-        """(outcome, reason, how many records) since the start, such as ("refused", "out of order sample", 3)."""
         ...
 
 
@@ -146,10 +137,6 @@ class Drain:
         self._thread = threading.Thread(target=self._run, name=f"drain-{name}", daemon=True)
 
     # -- for the journal, which holds `changed` ------------------------------------------------------------------
-
-    def outcomes(self) -> list[tuple[str, str, int]]:
-        """What became of the records, where the sink counts that."""
-        return list(self._plan.sink.outcomes()) if isinstance(self._plan.sink, CountingSink) else []
 
     def offer(self, tables: Tables, *, size: int, end: int) -> None:
         """Hold the records of the log up to `end` for the next flush, or leave them to be read from there."""
