@@ -12,6 +12,7 @@ import os
 import pwd
 import shutil
 import socket
+import ssl
 import subprocess
 import tempfile
 import time
@@ -34,6 +35,19 @@ START_S = 120.0
 _UNPRIVILEGED = "nobody"
 
 
+@dataclass(frozen=True, slots=True)
+class Login:
+    """A superuser of a cluster that asks who is there, over TLS. certificate: what its nodes show, and its own CA."""
+
+    user: str
+    password: str
+    certificate: Path
+
+    def options(self) -> dict[str, Any]:
+        """For httpx2."""
+        return {"auth": (self.user, self.password), "verify": ssl.create_default_context(cafile=str(self.certificate))}
+
+
 @dataclass(slots=True)
 class Node:
     """One node: its address, its folder, and the process while it runs."""
@@ -42,11 +56,17 @@ class Node:
     port: int
     folder: Path
     child: Child | None = None
+    login: Login | None = None
     _stack: contextlib.ExitStack = field(default_factory=contextlib.ExitStack)
 
     @property
     def url(self) -> str:
-        return f"http://127.0.0.1:{self.port}"
+        return f"{'http' if self.login is None else 'https'}://127.0.0.1:{self.port}"
+
+    @property
+    def options(self) -> dict[str, Any]:
+        """What httpx2 needs besides the address."""
+        return {} if self.login is None else self.login.options()
 
     def start(self, *, wait: bool = True) -> None:
         """Start it with the data it had; return when it answers (a node of several cannot alone: wait=False)."""
@@ -56,7 +76,7 @@ class Node:
             running(arguments, folder=self.folder, name="elasticsearch", environment=environment)
         )
         if wait:
-            look = lambda: _answers(self.url)  # noqa: E731
+            look = lambda: _answers(self)  # noqa: E731
             self.child.wait_for(look, what=f"Elasticsearch {self.name} to answer", timeout_s=START_S)
 
     def stop(self) -> None:
@@ -99,6 +119,35 @@ class Cluster:
             for row in self.get(f"/{kind}").get(f"{kind.strip('_')}s", []):
                 if row["name"].startswith(("causeway", "test-")):
                     httpx2.delete(f"{self.url}/{kind}/{row['name']}", timeout=30)
+
+
+@contextlib.contextmanager
+def secured(*, user: str, password: str, heap_mb: int = 512) -> Iterator[Node]:
+    """A node of our own that speaks TLS and asks for a user and a password."""
+    _require()
+    root = Path(tempfile.mkdtemp(prefix="causeway-es-"))
+    config = root / "n0" / "config"
+    node = Node("n0", _free_port(), root / "n0", login=Login(user, password, config / "node.pem"))
+    ssl_lines = [
+        f"xpack.security.http.ssl.{line}" for line in ("enabled: true", "key: node.key", "certificate: node.pem")
+    ]
+    try:
+        lines = "\n".join([*ssl_lines, "xpack.security.transport.ssl.enabled: false"])
+        _configure(node, _free_port(), [], [node], heap_mb=heap_mb, settings=lines, security=True)
+        subject = ["-subj", "/CN=127.0.0.1", "-addext", "subjectAltName=IP:127.0.0.1"]
+        files = ["-keyout", str(config / "node.key"), "-out", str(config / "node.pem")]
+        arguments = ["openssl", "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-days", "1", *subject, *files]
+        subprocess.run(arguments, check=True, capture_output=True)
+        environment = {**os.environ, "ES_PATH_CONF": str(config), "ES_JAVA_HOME": str(_java())}
+        users = [str(HOME / "bin" / "elasticsearch-users"), "useradd", user, "-p", password, "-r", "superuser"]
+        subprocess.run(users, check=True, capture_output=True, env=environment)
+        _give_away(root)
+        node.start(wait=False)
+        _wait_until_green(node, 1)
+        yield node
+    finally:
+        node.stop()
+        shutil.rmtree(root, ignore_errors=True)
 
 
 @contextlib.contextmanager
@@ -160,7 +209,14 @@ def _java() -> Path | None:
 
 
 def _configure(
-    node: Node, transport: int, transports: list[int], members: list[Node], *, heap_mb: int, settings: str
+    node: Node,
+    transport: int,
+    transports: list[int],
+    members: list[Node],
+    *,
+    heap_mb: int,
+    settings: str,
+    security: bool = False,
 ) -> None:
     shutil.copytree(HOME / "config", node.folder / "config")
     lines = [
@@ -171,7 +227,7 @@ def _configure(
         "network.host: 127.0.0.1",
         f"http.port: {node.port}",
         f"transport.port: {transport}",
-        "xpack.security.enabled: false",
+        f"xpack.security.enabled: {str(security).lower()}",
         "cluster.routing.allocation.disk.threshold_enabled: false",
     ]
     if len(members) == 1:
@@ -204,7 +260,7 @@ def _wait_until_green(node: Node, nodes: int) -> None:
     deadline = time.monotonic() + START_S
     while time.monotonic() < deadline:
         with contextlib.suppress(httpx2.TransportError):
-            if httpx2.get(f"{node.url}{path}", timeout=10).status_code == 200:
+            if httpx2.get(f"{node.url}{path}", timeout=10, **node.options).status_code == 200:
                 return
         assert node.child is not None
         if node.child.process.poll() is not None:
@@ -213,9 +269,9 @@ def _wait_until_green(node: Node, nodes: int) -> None:
     pytest.fail(f"Elasticsearch not green after {START_S:g} s:\n{node.child and node.child.output()[-4000:]}")
 
 
-def _answers(url: str) -> bool:
+def _answers(node: Node) -> bool:
     try:
-        return httpx2.get(f"{url}/_cluster/health", timeout=2).status_code == 200
+        return httpx2.get(f"{node.url}/_cluster/health", timeout=2, **node.options).status_code == 200
     except httpx2.TransportError:
         return False
 
