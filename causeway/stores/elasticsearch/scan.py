@@ -124,6 +124,20 @@ class _Pages:
         return False
 
 
+def _together(sources: Sequence[Callable[[], Iterator[list[Hit]]]]) -> Iterator[list[Hit]]:
+    """The pages of all sources as they come, each source read by a thread of its own."""
+    pages = _Pages()
+    threads = [threading.Thread(target=pages.fill, args=(source,), daemon=True) for source in sources]
+    for thread in threads:
+        thread.start()
+    try:
+        yield from pages.take(sources=len(threads))
+    finally:
+        pages.stopped.set()
+        for thread in threads:
+            thread.join()
+
+
 class Scanner:
     """Pages of hits. Every request is bounded by the client's timeout."""
 
@@ -133,35 +147,21 @@ class Scanner:
     def pages(self, query: Query, *, large: bool = False) -> Iterator[list[Hit]]:
         """All documents of the query in no order, at most PAGE_DOCUMENTS at a time.
 
-        large: there is more than a page, so that slices begin at once. Raises StoreError when the server fails or
-        leaves shards out. An index that does not exist has no documents.
+        large: there are many, so that several slices are read at once; otherwise the next page is fetched while the
+        last is looked at. Raises StoreError when the server fails or leaves shards out. An index that does not exist
+        has no documents.
         """
-        if not large:
-            with point_in_time(self._client, query.index) as point:
-                first = self._search(point, query, None, None)
-                if len(first) < self._page:
-                    if first:
-                        yield first
-                    return
-        # More than a page: from the start, by slices.
         with point_in_time(self._client, query.index) as point:
-            yield from self._sliced(point, query)
+            if large:
+                yield from _together([partial(self._slice, point, query, number) for number in range(self._slices)])
+                return
+            first = self._search(point, query, None, None)
+            if first:
+                yield first
+            if len(first) == self._page:
+                yield from _together([partial(self._slice, point, query, None, first[-1]["sort"])])
 
-    def _sliced(self, point: str, query: Query) -> Iterator[list[Hit]]:
-        pages = _Pages()
-        readers = [partial(self._slice, point, query, number) for number in range(self._slices)]
-        threads = [threading.Thread(target=pages.fill, args=(reader,), daemon=True) for reader in readers]
-        for thread in threads:
-            thread.start()
-        try:
-            yield from pages.take(sources=len(threads))
-        finally:
-            pages.stopped.set()
-            for thread in threads:
-                thread.join()
-
-    def _slice(self, point: str, query: Query, number: int) -> Iterator[list[Hit]]:
-        after = None
+    def _slice(self, point: str, query: Query, number: int | None, after: Any = None) -> Iterator[list[Hit]]:
         while True:
             page = self._search(point, query, number, after)
             if page:

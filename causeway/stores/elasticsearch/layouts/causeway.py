@@ -127,7 +127,12 @@ def decode_events(hits: Sequence[Hit]) -> pa.Table:
 
 
 def _terms(wanted: dict[str, str | None]) -> list[Clause]:
-    return [{"term": {field: value}} for field, value in wanted.items() if value is not None]
+    """Equality; empty text is what a document may leave out."""
+    return [
+        {"term": {field: value}} if value else {"bool": {"must_not": {"range": {field: {"gt": ""}}}}}
+        for field, value in wanted.items()
+        if value is not None
+    ]
 
 
 def _events(documents: Documents) -> pa.Array:
