@@ -18,7 +18,7 @@ from typing import Any
 from causeway.config import parse
 from causeway.jobs import JobContext, Place
 from causeway.stores.elasticsearch.minutes import Due, MinuteWorker, open_worker
-from causeway.window import DAY_NS, MINUTE_NS, SECOND_NS, Window
+from causeway.window import MINUTE_NS, SECOND_NS, Window
 
 PLACE = Place.EVERYWHERE
 IDLE_S = 60.0
@@ -115,14 +115,11 @@ def _due(context: JobContext, options: RollupOptions, memory: _Memory, now_s: fl
 
 
 def _whole(context: JobContext) -> Window | None:
-    """All there is, as far back as rollups are kept."""
+    """All there is."""
     held = context.reader.status().table("spans")
     if held.first_ns is None or held.last_ns is None:
         return None
-    first_ns = held.first_ns
-    if context.deployment.store is not None and context.deployment.store.retention.rollups:
-        first_ns = max(first_ns, context.now_ns - context.deployment.store.retention.rollups * DAY_NS)
-    return Window(first_ns, held.last_ns + MINUTE_NS) if first_ns <= held.last_ns else None
+    return Window(held.first_ns, held.last_ns + MINUTE_NS)
 
 
 def _lease(context: JobContext, options: RollupOptions, memory: _Memory, minutes: list[int]) -> list[int]:

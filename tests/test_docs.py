@@ -11,6 +11,7 @@ import pytest
 import typer.main
 
 from analytics.patrol.schedule import Schedule
+from analytics.rollup import RollupOptions
 from analytics.watch import WatchOptions
 from causeway.cli import build
 from causeway.client.analysis import document
@@ -82,6 +83,7 @@ CONFIGURATION = {
     "state": StatePlace,
     "serve": ServeConfig,
     "watch": WatchOptions,
+    "rollup": RollupOptions,
     "patrol.schedule": Schedule,
     "forward": Common,
     "forward.alertmanager": AlertmanagerOptions,

@@ -40,8 +40,12 @@ class Keeper:
     def _old_rollups(self, now_ns: int) -> Iterator[str]:
         days = self._settings.retention.rollups
         for name in self._indices(self._names.rollups) if days else ():
-            day = _day_ns(name)
-            if day is not None and day + DAY_NS <= now_ns - days * DAY_NS:
+            day, too_old_ns = _day_ns(name), now_ns - days * DAY_NS
+            if day is None or day + DAY_NS > too_old_ns:
+                continue
+            # What was rolled up long after its time, such as another product's documents, is kept as long from then.
+            computed_ns = self._newest_ns(name, "computed_at")
+            if computed_ns is None or computed_ns < too_old_ns:
                 yield name
 
     def _old_generations(self, now_ns: int) -> Iterator[str]:
@@ -63,8 +67,8 @@ class Keeper:
             options = {"expand_wildcards": "all", "allow_no_indices": "true", "features": "aliases"}
             return sorted(request(self._client, "GET", f"/{pattern}", None, **options))
 
-    def _newest_ns(self, index: str) -> int | None:
-        body: dict[str, Any] = {"size": 0, "aggs": {"newest": {"max": {"field": "@timestamp"}}}}
+    def _newest_ns(self, index: str, field: str = "@timestamp") -> int | None:
+        body: dict[str, Any] = {"size": 0, "aggs": {"newest": {"max": {"field": field}}}}
         with plain_errors(f"read {index}"):
             answer = request(self._client, "POST", f"/{index}/_search", body, **MISSING)
         check_complete(answer, index)
