@@ -96,7 +96,7 @@ class Client:
         doing = f"cannot write samples to {self._settings.location()}"
         try:
             answer = self._http.post(self._settings.write_address, content=body, headers=_WRITE_HEADERS)
-        except httpx2.TransportError as error:
+        except httpx2.HTTPError as error:
             return StoreError(f"{doing}: {_transport(error)}"), 0.0
         if answer.is_success:
             return None, 0.0
@@ -110,7 +110,10 @@ class Client:
 
     def ask(self, path: str, parameters: Parameters = ()) -> Any:
         """`data` of an answer of `/api/v1/PATH`. Raises StoreError with the server's words, or for a partial answer."""
-        answer = orjson.loads(self.ask_raw(path, parameters))
+        try:
+            answer = orjson.loads(self.ask_raw(path, parameters))
+        except orjson.JSONDecodeError:
+            raise StoreError(f"{self._settings.location()} answers {path} with no JSON; is this its address?") from None
         check_whole(answer)
         return answer["data"]
 
@@ -126,7 +129,7 @@ class Client:
                 answer = self._http.post(address, data=form)
             else:
                 answer = self._http.get(address)
-        except httpx2.TransportError as error:
+        except httpx2.HTTPError as error:
             raise StoreError(f"{doing}: {_transport(error)}") from error
         if answer.is_success:
             return answer.content
@@ -139,7 +142,7 @@ class Client:
         """The body at a path below the base, None unless it is there."""
         try:
             answer = self._http.get(self._base + path)
-        except httpx2.TransportError:
+        except httpx2.HTTPError:
             return None
         return answer.text if answer.is_success else None
 
@@ -148,7 +151,7 @@ class Client:
         address = f"{self._base}/api/v1/status/buildinfo"
         try:
             answer = self._http.get(address)
-        except httpx2.TransportError as error:
+        except httpx2.HTTPError as error:
             raise StoreError(f"cannot reach {self._settings.location()}: {_transport(error)}") from error
         if answer.status_code in {401, 403}:
             raise StoreError(
@@ -205,7 +208,7 @@ def _hint(status: int) -> str:
     return hints.get(status, "")
 
 
-def _transport(error: httpx2.TransportError) -> str:
+def _transport(error: httpx2.HTTPError) -> str:
     if isinstance(error, httpx2.TimeoutException):
         return "no answer in time; raise timeout_s, or see how busy the server is"
     return f"{type(error).__name__}: {_short(str(error))}"

@@ -147,7 +147,8 @@ class PrometheusReader(SamplesOnly):
         bases = self._bases(where)
         there = self._names(where, bases, None)
         rows: dict[int, dict[str, object]] = {}
-        wanted = [name for name in there if not self._is_redundant(name, there)]
+        known = set(there)
+        wanted = [name for name in there if not _is_redundant(name, known)]
         for group in in_groups(wanted):
             for sets in self._label_sets(group, bases):
                 for origin in self._interpreter.origins(sets, there):
@@ -156,14 +157,6 @@ class PrometheusReader(SamplesOnly):
         ordered = [rows[series_id] for series_id in sorted(rows)]
         columns = {name: [row[name] for row in ordered] for name in records.SERIES.names}
         return pa.table(columns, schema=records.SERIES)
-
-    def _is_redundant(self, name: str, there: Sequence[str]) -> bool:
-        """Whether the series of this part of a histogram are all there as `_count` too."""
-        for ending in ("_bucket", "_sum", "_min", "_max"):
-            stem = name.removesuffix(ending)
-            if stem != name and f"{stem}_bucket" in there and f"{stem}_count" in there:
-                return True
-        return False
 
     def _label_sets(self, names: Sequence[str], bases: list[list[str]]) -> Iterable[list]:
         chosen = [selector([any_of("__name__", names), *base]) for base in bases]
@@ -307,6 +300,15 @@ class PrometheusReader(SamplesOnly):
             and (where.service is None or origin.service == where.service)
             and (where.instance is None or origin.instance == where.instance)
         )
+
+
+def _is_redundant(name: str, there: set[str]) -> bool:
+    """Whether the series of this part of a histogram are all there as `_count` too."""
+    for ending in ("_bucket", "_sum", "_min", "_max"):
+        stem = name.removesuffix(ending)
+        if stem != name and f"{stem}_bucket" in there and f"{stem}_count" in there:
+            return True
+    return False
 
 
 def _once(point: np.ndarray, bound: np.ndarray, value: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:

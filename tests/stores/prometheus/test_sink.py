@@ -264,6 +264,16 @@ def test_a_partial_answer_is_an_error() -> None:
         reader.close()
 
 
+def test_an_answer_of_something_else_is_an_error() -> None:
+    """A login page in place of the API, or JSON that is no range vector, is told as such."""
+    for body, words in ((b"<html>", "no JSON"), (b'{"status":"error","error":"shut down"}', "shut down")):
+        with answering([Answer(200, body=body)]) as server:
+            reader = PrometheusReader(PrometheusSettings(url=server.url))
+            with pytest.raises(StoreError, match=words):
+                reader.series()
+            reader.close()
+
+
 def test_two_threads_read_at_once(url: str) -> None:
     """Readers are shared by the pages of a dashboard."""
     with opened(url) as (sink, reader):
