@@ -53,7 +53,8 @@ def _size(client: Elasticsearch, index: str) -> tuple[int, int]:
         with plain_errors(f"look at {index}"):
             answer: Any = request(client, "GET", f"/{index}/_stats/store", None, **options)
     except StoreError as error:
-        if isinstance(error.__cause__, ApiError) and error.__cause__.meta.status in {400, 403, 404, 405, 410}:
+        cause = error.__cause__
+        if isinstance(cause, ApiError) and cause.meta.status in {400, 403, 404, 405, 410}:
             return 0, 0
         raise
     size = answer.get("_all", {}).get("total", {}).get("store", {}).get("size_in_bytes", 0)
