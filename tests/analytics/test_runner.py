@@ -12,6 +12,8 @@ import pytest
 from analytics.runner import BACK_OFF_MAX_S, WAIT_MAX_S, Runner
 from causeway.deployment import Deployment
 from causeway.errors import ConfigError, StoreError
+from causeway.jobs import Place as Where
+from causeway.state import open_state
 from causeway.window import SECOND_NS
 from tests.servers.process import running
 from tests.table_store import TableStore
@@ -172,3 +174,27 @@ def test_wrong_configuration_is_exit_status_2(tmp_path):
     with running(arguments, folder=tmp_path, name="analyze") as child:
         code = child.process.wait(60)
         assert code == 2 and "evry_s" in child.output()
+
+
+def rolls_up(context):
+    context.memory.setdefault("ran", []).append(context.now_ns)
+    return 1.0
+
+
+def test_who_does_not_lead_does_only_what_all_do(place, tmp_path, monkeypatch):
+    """A job whose module says so runs everywhere; the others wait until the leader has gone."""
+    monkeypatch.setattr(sys.modules[__name__], "PLACE", Where.EVERYWHERE, raising=False)
+    led = []
+    alone = lambda context: led.append(context.leads()) or 1.0  # noqa: E731
+    alone.__module__ = "analytics.watch"
+    state = open_state(tmp_path)
+    leader = state.leadership()
+    assert leader.leads()
+    here = place({"everywhere": rolls_up, "alone": alone})
+    here.pass_time(10)
+    everywhere = next(slot for slot in here.runner._slots if slot.name == "everywhere")
+    assert led == [] and len(everywhere.memory["ran"]) >= 9
+    leader.close()
+    here.pass_time(5)
+    assert led and all(led)
+    state.close()

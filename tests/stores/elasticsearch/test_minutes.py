@@ -10,11 +10,13 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pytest
 
+from causeway.stores.elasticsearch import scan
 from causeway.stores.elasticsearch.client import connect
 from causeway.stores.elasticsearch.minutes import Due, MinuteWorker, open_worker, roll_up
 from causeway.stores.elasticsearch.names import Names
 from causeway.stores.elasticsearch.rollup_documents import RollupDocuments
 from causeway.stores.elasticsearch.settings import ElasticsearchSettings
+from causeway.stores.linking.minutes import LINKED_COLUMNS
 from causeway.window import HOUR_NS, Window
 from tests.servers.elasticsearch import cluster
 from tests.stores.elasticsearch.namespaces import namespace
@@ -137,3 +139,8 @@ def test_deleted_spans_change_nothing_beyond_the_look_back(settings, client) -> 
     client.indices.delete(index=min(old))
     assert worker.due(WHOLE, shrunk=False) == [] == worker.due(WHOLE)
     assert held(settings) == link(spans, [])
+
+
+def test_scans_read_what_the_linker_reads() -> None:
+    """The list stands twice so that readers need not load the linker."""
+    assert scan.LINKED_COLUMNS == LINKED_COLUMNS
