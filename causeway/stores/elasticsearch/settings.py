@@ -64,7 +64,6 @@ class ElasticsearchSettings:
     shards: int = 1
     replicas: int = -1
     refresh_s: float = 5.0
-    search_attributes: bool = True
     bulk_bytes: int = 8 << 20
     bulk_in_flight: int = 2
     bulk_timeout_s: float = 120.0

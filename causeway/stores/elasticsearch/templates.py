@@ -36,22 +36,17 @@ _COLUMN: Json = {**_TERM, "index": False}
 _NUMBER: Json = {"type": "long", "index": False}
 _STORED: Json = {"type": "object", "enabled": False}
 _TIME: Json = {"type": "date_nanos"}
+_ATTRIBUTES: Json = {"type": "flattened", "ignore_above": ATTRIBUTE_CHARS_MAX, "doc_values": False}
 
 
 def _object(**properties: Json) -> Json:
     return {"properties": properties}
 
 
-def _attributes(*, searched: bool) -> Json:
-    if not searched:
-        return _STORED
-    return {"type": "flattened", "ignore_above": ATTRIBUTE_CHARS_MAX, "doc_values": False}
-
-
 _SERVICE_ALIAS: Json = {"name": {"type": "alias", "path": "causeway.service"}}
 
 
-def _spans(*, searched: bool) -> Json:
+def _spans() -> Json:
     columns = ("instance", "version", "peer_service", "peer_address", "peer_type", "protocol")
     return {
         "@timestamp": _TIME,
@@ -62,8 +57,8 @@ def _spans(*, searched: bool) -> Json:
         "kind": _COLUMN,
         "duration": _NUMBER,
         "status": _object(code=_COLUMN),
-        "attributes": _attributes(searched=searched),
-        "resource": _object(attributes=_attributes(searched=searched)),
+        "attributes": _ATTRIBUTES,
+        "resource": _object(attributes=_ATTRIBUTES),
         "scope": _STORED,
         "events": _STORED,
         "links": _STORED,
@@ -72,7 +67,7 @@ def _spans(*, searched: bool) -> Json:
     }
 
 
-def _logs(*, searched: bool) -> Json:
+def _logs() -> Json:
     return {
         "@timestamp": _TIME,
         "observed_timestamp": {**_TIME, "index": False},
@@ -81,8 +76,8 @@ def _logs(*, searched: bool) -> Json:
         "body": _object(text={"type": "text", "norms": False}),
         "event_name": _COLUMN,
         "trace_id": {**_TERM, "doc_values": False},
-        "attributes": _attributes(searched=searched),
-        "resource": _object(attributes=_attributes(searched=searched)),
+        "attributes": _ATTRIBUTES,
+        "resource": _object(attributes=_ATTRIBUTES),
         "scope": _STORED,
         "service": {"properties": _SERVICE_ALIAS},
         "causeway": _object(
@@ -91,17 +86,17 @@ def _logs(*, searched: bool) -> Json:
     }
 
 
-def _events(*, searched: bool) -> Json:
+def _events() -> Json:
     return {
         "@timestamp": _TIME,
         "body": _object(text={"type": "text", "norms": False}),
-        "attributes": _attributes(searched=searched),
+        "attributes": _ATTRIBUTES,
         "service": {"properties": _SERVICE_ALIAS},
         "causeway": _object(service=_TERM, instance=_COLUMN, kind=_TERM, entity=_TERM, reason=_COLUMN),
     }
 
 
-def _points(*, searched: bool) -> Json:  # noqa: ARG001
+def _points() -> Json:
     return {
         "@timestamp": _TIME,
         "causeway": _object(point=_COLUMN, series_id={"type": "long"}),
@@ -110,7 +105,7 @@ def _points(*, searched: bool) -> Json:  # noqa: ARG001
     }
 
 
-def _dead_letters(*, searched: bool) -> Json:  # noqa: ARG001
+def _dead_letters() -> Json:
     return {
         "@timestamp": _TIME,
         "reason": {"type": "text", "norms": False},
@@ -120,18 +115,18 @@ def _dead_letters(*, searched: bool) -> Json:  # noqa: ARG001
     }
 
 
-def _resources(*, searched: bool) -> Json:
+def _resources() -> Json:
     return {
         "resource_id": {"type": "long"},
         "service": _TERM,
         "instance": _COLUMN,
         "version": _COLUMN,
-        "attributes": _attributes(searched=searched),
+        "attributes": _ATTRIBUTES,
         "first_ns": {"type": "long"},
     }
 
 
-def _series(*, searched: bool) -> Json:
+def _series() -> Json:
     columns = ("unit", "type", "temporality", "instance")
     return {
         "series_id": {"type": "long"},
@@ -140,7 +135,7 @@ def _series(*, searched: bool) -> Json:
         "monotonic": {"type": "boolean"},
         "resource_id": _NUMBER,
         "description": _STORED_TEXT,
-        "attributes": _attributes(searched=searched),
+        "attributes": _ATTRIBUTES,
         "first_ns": {"type": "long"},
         **dict.fromkeys(columns, _COLUMN),
     }
@@ -149,7 +144,7 @@ def _series(*, searched: bool) -> Json:
 _STORED_TEXT: Json = {"type": "keyword", "index": False, "doc_values": False}
 
 
-def _rollups(*, searched: bool) -> Json:  # noqa: ARG001
+def _rollups() -> Json:
     return {
         "minute": {"type": "date"},
         "slot_min": {"type": "long"},
@@ -186,7 +181,7 @@ def component_templates(settings: ElasticsearchSettings) -> dict[str, Json]:
     meta = {"managed_by": "causeway", "version": TEMPLATES_VERSION}
     return {
         component_name(signal, settings): {
-            "template": {"mappings": {"dynamic": False, "properties": mapping(searched=settings.search_attributes)}},
+            "template": {"mappings": {"dynamic": False, "properties": mapping()}},
             "version": TEMPLATES_VERSION,
             "_meta": meta,
         }
