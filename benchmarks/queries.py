@@ -1,8 +1,9 @@
-"""How quickly the embedded store answers, over many spans of one hour.
+"""How quickly a store answers, over many spans of one hour.
 
     python -m benchmarks.queries --spans 10000000 --json
+    python -m benchmarks.queries --store elasticsearch --spans 1000000 [--url http://127.0.0.1:9200] --json
 
-The store is filled without a server: one made load is decoded once and stored again and again under other trace ids
+The store is filled without a collector: one made load is decoded once and stored again and again under other trace ids
 and later times, with log lines beside it. Each query runs `--runs` times with other arguments after one warm-up; p50
 and p95 are in ms, in a process that has the store open, as the dashboards have.
 """
@@ -10,6 +11,7 @@ and p95 are in ms, in a process that has the store open, as the dashboards have.
 from __future__ import annotations
 
 import argparse
+import contextlib
 import random
 import shutil
 import sys
@@ -26,7 +28,7 @@ import pyarrow.compute as pc
 from benchmarks import machine
 from benchmarks.load import SERVICES, Load
 from causeway import records
-from causeway.stores.contract import LogFilter, SpanFilter
+from causeway.stores.contract import Batch, LogFilter, Reader, SpanFilter
 from causeway.stores.embedded import EmbeddedReader
 from causeway.stores.embedded.maintenance import Maintenance, MaintenanceConfig
 from causeway.stores.embedded.writer import TableWriter
@@ -44,23 +46,61 @@ TEMPLATES = (
 )  # fmt: skip
 
 
-def fill(folder: Path, spans: int) -> dict[str, Any]:
-    """Store the spans and log lines; returns arguments for queries that have answers."""
-    writer = TableWriter(folder)
+def batches(spans: int) -> Iterator[dict[str, pa.Table]]:
+    """The tables of one chunk of spans after the other, oldest first."""
     chunks = -(-spans // CHUNK_SPANS)
     base = _decoded(CHUNK_SPANS, spread_s=HOUR_NS / 1e9 / chunks)
     rng = np.random.default_rng(1)
     for chunk in range(chunks):
         later = HOUR_NS - (chunk + 1) * HOUR_NS // chunks
         tables = {**base, "spans": _as_of(base["spans"], chunk, END_NS - later)}
-        tables["logs"] = _log_lines(tables["spans"], rng)
-        writer.flush([tables], log_position=chunk + 1)
+        yield {**tables, "logs": _log_lines(tables["spans"], rng)}
         sys.stderr.write(f"\r{(chunk + 1) * CHUNK_SPANS:,} spans stored")
     sys.stderr.write("\n")
-    Maintenance(writer, MaintenanceConfig()).settle()
+
+
+def known_of(tables: dict[str, pa.Table]) -> dict[str, Any]:
+    """Arguments for queries that have answers, from the last batch."""
     trace_ids = pc.unique(tables["spans"]["trace_id"]).to_pylist()
     orders = [dict(row).get("app.order_id") for row in tables["spans"]["attributes"].slice(0, 20_000).to_pylist()]
     return {"trace_ids": trace_ids, "orders": [order for order in orders if order]}
+
+
+@contextlib.contextmanager
+def embedded(spans: int, kept: Path | None) -> Iterator[tuple[Reader, dict[str, Any], float]]:
+    """An embedded store that was filled, arguments for queries, and the seconds it took."""
+    folder = kept or Path(tempfile.mkdtemp(prefix="causeway-queries-"))
+    try:
+        started = time.perf_counter()
+        writer, tables = TableWriter(folder), {}
+        for position, tables in enumerate(batches(spans), 1):
+            writer.flush([tables], log_position=position)
+        Maintenance(writer, MaintenanceConfig()).settle()
+        filled_s = time.perf_counter() - started
+        reader = EmbeddedReader(folder)
+        yield reader, known_of(tables), filled_s
+        reader.close()
+    finally:
+        if kept is None:
+            shutil.rmtree(folder, ignore_errors=True)
+
+
+@contextlib.contextmanager
+def elasticsearch(spans: int, url: str | None) -> Iterator[tuple[Reader, dict[str, Any], float]]:
+    """The same in Elasticsearch, with the rollups of all minutes; its indices are deleted at the end."""
+    from causeway.stores.elasticsearch.store import WRITTEN, ElasticsearchStore
+    from tests.servers.elasticsearch import Cluster, cluster
+    from tests.stores.elasticsearch.namespaces import namespace
+
+    with contextlib.ExitStack() as stack:
+        server = Cluster(url) if url else stack.enter_context(cluster(heap_mb=2048))
+        store = ElasticsearchStore(stack.enter_context(namespace(server)))
+        started, tables = time.perf_counter(), {}
+        for tables in batches(spans):
+            store.add(Batch({name: table for name, table in tables.items() if name in WRITTEN}))
+        store.flush()
+        yield store, known_of(tables), time.perf_counter() - started
+        store.close()
 
 
 def _decoded(spans: int, *, spread_s: float) -> dict[str, pa.Table]:
@@ -108,7 +148,7 @@ def _log_lines(spans: pa.Table, rng: np.random.Generator) -> pa.Table:
     return pa.table(columns, names=records.LOGS.names).cast(records.LOGS)
 
 
-def queries(reader: EmbeddedReader, known: dict[str, Any]) -> dict[str, Callable[[], Any]]:
+def queries(reader: Reader, known: dict[str, Any]) -> dict[str, Callable[[], Any]]:
     """What is measured: each call picks other arguments."""
     rng = random.Random(3)
     operations = [f"GET /api/v{1 + n % 2}/{{}}/{noun}/{{{{id}}}}" for n, noun in ((1, "list"), (2, "detail"))]
@@ -127,7 +167,13 @@ def queries(reader: EmbeddedReader, known: dict[str, Any]) -> dict[str, Callable
             WINDOW, SpanFilter(attributes={"app.tenant": f"tenant-{rng.randrange(60):03d}"}), limit=20
         ),
         "red_of_service": lambda: reader.operations(WINDOW, step_ns=60 * SECOND_NS, service=rng.choice(SERVICES)),
+        "slowest_traces": lambda: reader.traces(
+            WINDOW, SpanFilter(service=rng.choice(SERVICES)), limit=20, slowest_first=True
+        ),
         "graph_of_hour": lambda: reader.edges(WINDOW),
+        "graph_by_minute": lambda: reader.edges(WINDOW, step_ns=60 * SECOND_NS),
+        "log_counts_by_minute": lambda: reader.log_counts(WINDOW, step_ns=60 * SECOND_NS),
+        "services": lambda: reader.services(WINDOW),
         "logs_with_word": lambda: reader.logs(
             WINDOW, LogFilter(contains=rng.choice((*RARE_WORDS, "retrying"))), limit=100, newest_first=True
         ),
@@ -141,7 +187,7 @@ def timed(call: Callable[[], Any], runs: int) -> Iterator[float]:
         answer = call()
         elapsed = (time.perf_counter() - started) * 1e3
         table = answer.table if hasattr(answer, "table") else answer
-        if table.num_rows == 0:
+        if len(table) == 0:
             raise SystemExit("a query of the benchmark found nothing: it measures the wrong thing")
         if run:
             yield elapsed
@@ -153,15 +199,21 @@ def main() -> None:
     parser.add_argument("--spans", type=int, default=10_000_000)
     parser.add_argument("--runs", type=int, default=20)
     parser.add_argument("--data", type=Path, help="keep the store here, and use it again when it is there")
+    parser.add_argument("--store", choices=("embedded", "elasticsearch"), default="embedded")
+    parser.add_argument("--url", help="a running Elasticsearch; default: one of its own")
     parser.add_argument("--json", action="store_true", help="accepted for symmetry: the answer is always JSON")
     options = parser.parse_args()
-    folder = options.data or Path(tempfile.mkdtemp(prefix="causeway-queries-"))
-    try:
-        started = time.perf_counter()
-        known = fill(folder, options.spans)
-        filled_s = time.perf_counter() - started
-        reader = EmbeddedReader(folder)
-        result: dict[str, Any] = {"spans": options.spans, "log_lines": reader.status().table("logs").rows}
+    if options.store == "elasticsearch":
+        opened = elasticsearch(options.spans, options.url)
+    else:
+        opened = embedded(options.spans, options.data)
+    with opened as (reader, known, filled_s):
+        status = reader.status()
+        result: dict[str, Any] = {
+            "store": options.store,
+            "spans": options.spans,
+            "log_lines": status.table("logs").rows,
+        }
         for name, call in queries(reader, known).items():
             times = np.array(list(timed(call, options.runs)))
             result[name] = {
@@ -170,13 +222,9 @@ def main() -> None:
             }
         result |= {
             "fill_s": round(filled_s, 1),
-            "bytes_per_span": round(reader.status().table("spans").bytes / options.spans, 1),
+            "bytes_per_span": round(status.table("spans").bytes / options.spans, 1),
+            "files": status.table("spans").files,
         }
-        result["files"] = reader.status().table("spans").files
-        reader.close()
-    finally:
-        if options.data is None:
-            shutil.rmtree(folder, ignore_errors=True)
     machine.report(result)
 
 
