@@ -21,6 +21,7 @@ from causeway.stores.elasticsearch.layouts.layout import Clause, Hit, Layout, do
 from causeway.window import MINUTE_NS, Window
 
 PAGE_DOCUMENTS = 10_000  # the most that one request may ask for (index.max_result_window)
+FEW_DOCUMENTS = 1_000  # up to here one request reads all, without a view that stays as it is
 KEEP_ALIVE = "2m"
 SLICES = 2
 # Pages that wait for the reader; a page of spans without attributes is some 2 MB.
@@ -151,15 +152,27 @@ class Scanner:
         last is looked at. Raises StoreError when the server fails or leaves shards out. An index that does not exist
         has no documents.
         """
+        if not large:
+            few = self._few(query)
+            if few is not None:
+                if few:
+                    yield few
+                return
         with point_in_time(self._client, query.index) as point:
             if large:
                 yield from _together([partial(self._slice, point, query, number) for number in range(self._slices)])
                 return
-            first = self._search(point, query, None, None)
-            if first:
-                yield first
-            if len(first) == self._page:
-                yield from _together([partial(self._slice, point, query, None, first[-1]["sort"])])
+            yield from _together([partial(self._slice, point, query, None)])
+
+    def _few(self, query: Query) -> list[Hit] | None:
+        """All documents with one request where there are only some; None where there are more."""
+        size = min(FEW_DOCUMENTS, self._page)
+        body = query.body() | {"size": size, "sort": ["_doc"]}
+        with plain_errors(f"read {query.index}"):
+            answer = request(self._client, "POST", f"/{query.index}/_search", body, filter_path=HITS, **MISSING)
+        check_complete(answer, query.index)
+        found: list[Hit] = answer.get("hits", {}).get("hits", [])
+        return found if len(found) < size else None
 
     def _slice(self, point: str, query: Query, number: int | None, after: Any = None) -> Iterator[list[Hit]]:
         while True:
@@ -235,6 +248,14 @@ class LayoutSource:
 
     def minute_counts(self, window: Window) -> dict[int, int]:
         return minute_counts(self._client, self._layout, self._index, window)
+
+    def count(self, window: Window) -> int:
+        """Span documents in the window. Raises StoreError."""
+        body = {"query": all_of((*self._layout.base(), self._documents(window)))}
+        with plain_errors(f"count documents of {self._index}"):
+            answer = request(self._client, "POST", f"/{self._index}/_count", body, **MISSING)
+        check_complete(answer, self._index)
+        return int(answer.get("count", 0))
 
     def spans_of(self, window: Window, *, columns: Sequence[str] = LINKED_COLUMNS) -> Iterator[pa.Table]:
         return self._tables((*self._layout.base(), self._documents(window)), columns)

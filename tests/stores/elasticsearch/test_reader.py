@@ -237,6 +237,13 @@ def test_log_counts_by_step(store: ElasticsearchStore) -> None:
     assert sum(row["lines"] for row in bank) == sum(n for (_, name, _), n in wanted.items() if name == "bank")
 
 
+@pytest.mark.parametrize("window", [Window(0, 1 << 62), Window(-5, START_NS * 2), Window(START_NS, 1 << 64)], ids=str)
+def test_windows_without_bounds(store: ElasticsearchStore, window: Window) -> None:
+    """A window may begin before any time that the server knows, and end after."""
+    assert store.spans(window, limit=5).table.num_rows == store.traces(window, limit=5).table.num_rows == 5
+    assert sum(row["lines"] for row in store.log_counts(window).to_pylist()) == LINES.num_rows
+
+
 def test_a_step_must_fit(store: ElasticsearchStore) -> None:
     """Steps that are no multiple of the rollups' are refused, for logs too."""
     for ask in (store.edges, store.log_counts):

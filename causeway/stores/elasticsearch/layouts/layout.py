@@ -132,9 +132,11 @@ def document_range(field: str, window: Window, *, unit_ns: int = 0) -> Clause:
     """The documents whose time lies in the window. unit_ns: of a long field; 0 for a date or date_nanos."""
     if unit_ns:
         return {"range": {field: {"gte": -(-window.start_ns // unit_ns), "lt": -(-window.end_ns // unit_ns)}}}
-    return {"range": {field: {"gte": rfc3339(window.start_ns), "lt": rfc3339(window.end_ns), "format": DATE_FORMAT}}}
+    start, end = (rfc3339(min(max(at, 0), TIME_MAX_NS)) for at in (window.start_ns, window.end_ns))
+    return {"range": {field: {"gte": start, "lt": end, "format": DATE_FORMAT}}}
 
 
+TIME_MAX_NS = (1 << 63) - 1  # date_nanos holds the years 1970 to 2262, and refuses to compare with others
 DATE_FORMAT = "strict_date_optional_time_nanos"
 
 
