@@ -26,6 +26,7 @@ from analytics.rollup import RollupOptions, job
 from benchmarks.machine import report
 from causeway import records
 from causeway.deployment import Deployment
+from causeway.errors import StoreError
 from causeway.jobs import JobContext
 from causeway.stores.elasticsearch.reader import ElasticsearchReader
 from causeway.stores.elasticsearch.settings import ElasticsearchSettings
@@ -37,6 +38,7 @@ SPANS_A_TRACE = 1 + 2 * HOPS
 TRACES_AT_ONCE = 5_000
 START_NS = 1_790_000_040 * SECOND_NS
 CALLEES = 3  # of each service
+RETRY_S = 0.5
 
 
 class Calls:
@@ -112,14 +114,19 @@ class Calls:
 def work(settings: ElasticsearchSettings, folder: Path, answers: multiprocessing.Queue[tuple[float, float]]) -> None:
     """One worker: turns of the job until nothing is due."""
     deployment = Deployment(folder, store=settings)
-    reader, state, memory = ElasticsearchReader(settings), deployment.open_state(), {}
+    reader, state = ElasticsearchReader(settings), deployment.open_state()
+    memory: dict[str, Any] = {}
     config = {"rollup": {"turn_s": 5.0}}
     while True:
         log = structlog.get_logger()
         context = JobContext(reader, state, config, START_NS + 3600 * SECOND_NS * 24, deployment, log, memory)
-        if job(context) == RollupOptions().every_s and not state.rollup_leases(deployment.location):
-            break
-        memory["rollup"].whole_ns = 0  # look at everything again
+        try:
+            if job(context) == RollupOptions().every_s and not state.rollup_leases(deployment.location):
+                break
+        except StoreError:  # as the runner does: an index that is just being made has no shard yet
+            time.sleep(RETRY_S)
+        if "rollup" in memory:
+            memory["rollup"].whole_ns = 0  # look at everything again
     usage = resource.getrusage(resource.RUSAGE_SELF)
     answers.put((usage.ru_utime + usage.ru_stime, usage.ru_maxrss / 1e3))
     reader.close()
