@@ -198,14 +198,18 @@ def _prometheus(settings: PrometheusSettings) -> Iterator[Line]:
         with closing(Client(settings)) as client:
             build = client.build()
             began_s = time.time()
-            answer = client.ask("query", [("query", "time()")])
+            # VictoriaMetrics evaluates in the past (search.latencyOffset) unless told not to use its cache.
+            answer = client.ask("query", [("query", "time()"), ("nocache", "1")])
             elapsed_s = time.time() - began_s
     except (CausewayError, OSError) as error:
         yield _broken("samples", settings.location(), error)
         return
     server = f"{build.kind} {build.version}".strip()
     yield _line("samples", Health.OK, "samples", location=settings.location(), server=server)
-    yield _clock("samples", float(answer["result"][0]) - began_s, elapsed_s)
+    found = answer["result"]
+    # A scalar is [time, value]; VictoriaMetrics makes it a vector of one series.
+    time_s, _ = found if answer["resultType"] == "scalar" else found[0]["value"]
+    yield _clock("samples", float(time_s) - began_s, elapsed_s)
 
 
 def _clock(part: str, ahead_s: float, elapsed_s: float) -> Line:
