@@ -1,7 +1,7 @@
 """The job that rolls spans up, where the store leaves that to analyzers: each minute by whoever comes first.
 
-Every few seconds the last two hours are compared with what was computed, and now and then everything there is, so that
-what was added long after its time is found as well. A minute is leased in the state before it is computed, so that any
+Every few seconds the last two hours are compared with what was computed, and everything there is when spans of an older
+time were added (or removed), and now and then. A minute is leased in the state before it is computed, so that any
 number of analyzers share the work; when one dies, its leases run out and another takes over.
 """
 
@@ -53,11 +53,16 @@ class RollupOptions:
 
 @dataclass(slots=True)
 class _Memory:
-    """Kept while the process lives. rests: minute -> not to be computed before (s on `timer`)."""
+    """Kept while the process lives. rests: minute -> not to be computed before (s on `timer`).
+
+    At the last look at everything, `old` spans were of the time before `old_ns`.
+    """
 
     worker: MinuteWorker
     owner: str
     whole_ns: int = 0
+    old_ns: int = 0
+    old: int = 0
     rests: dict[int, float] = field(default_factory=dict)
     cost_s: float = 0.0
 
@@ -105,13 +110,21 @@ def _due(context: JobContext, options: RollupOptions, memory: _Memory, now_s: fl
     marked = set(context.state.rollup_waiting(store, now_ns=now_ns))
     lookback = Window(now_ns - int(options.lookback_s * SECOND_NS), now_ns + _AHEAD_NS)
     grown = {due.minute_ns for due in memory.worker.due(lookback)}
-    if now_ns - memory.whole_ns >= options.whole_every_s * SECOND_NS:
+    if _whole_due(memory, now_ns, options):
+        memory.old_ns = max(lookback.start_ns, 1)
+        memory.old = memory.worker.stored_before(memory.old_ns)
         whole = _whole(context)
         grown |= {due.minute_ns for due in memory.worker.due(whole, shrunk=False)} if whole else set()
         memory.whole_ns = now_ns
     memory.rests = {at: until_s for at, until_s in memory.rests.items() if until_s > now_s}
     found = [Due(at, at in marked) for at in grown | marked if at in marked or at not in memory.rests]
     return sorted(found, key=lambda due: due.minute_ns, reverse=True)
+
+
+def _whole_due(memory: _Memory, now_ns: int, options: RollupOptions) -> bool:
+    if now_ns - memory.whole_ns >= options.whole_every_s * SECOND_NS:
+        return True
+    return memory.worker.stored_before(memory.old_ns) != memory.old
 
 
 def _whole(context: JobContext) -> Window | None:

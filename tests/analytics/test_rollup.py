@@ -15,6 +15,7 @@ from causeway.jobs import JobContext
 from causeway.stores.elasticsearch.client import connect
 from causeway.stores.elasticsearch.minutes import open_worker
 from causeway.stores.elasticsearch.names import Names
+from causeway.stores.elasticsearch.reader import ElasticsearchReader
 from causeway.stores.elasticsearch.retention import Keeper
 from causeway.window import DAY_NS, HOUR_NS
 from tests.servers.elasticsearch import cluster
@@ -54,13 +55,13 @@ class Analyzer:
         self.deployment = Deployment(folder, store=settings)
         self.state = self.deployment.open_state()
         self.memory = {}
+        self.reader = TableStore()
+        self.now_ns = START_NS + HOUR_NS  # the look back reaches all spans
 
     def turn(self):
-        # The look back reaches all spans: what lies before it is found by what the reader says of itself.
         config = {"rollup": {"lookback_s": 7200, "whole_every_s": 1e9}}
         log = structlog.get_logger()
-        now_ns = START_NS + HOUR_NS
-        return rollup.job(JobContext(TableStore(), self.state, config, now_ns, self.deployment, log, self.memory))
+        return rollup.job(JobContext(self.reader, self.state, config, self.now_ns, self.deployment, log, self.memory))
 
     def close(self):
         self.state.close()
@@ -96,6 +97,20 @@ def test_analyzers_share_what_is_due(settings, client, analyzers) -> None:
             list(pool.map(Analyzer.turn, analyzers))
     rest(analyzers)
     assert held(settings) == link(spans, [])
+
+
+def test_spans_of_long_ago_are_found_at_once(settings, client, analyzers, monkeypatch) -> None:
+    """What is replayed or attached now may be of last year: no waiting for the next look at everything."""
+    analyzer = analyzers[0]
+    reader = ElasticsearchReader(settings)
+    monkeypatch.setattr(analyzer, "reader", reader)
+    analyzer.now_ns = START_NS + 365 * DAY_NS
+    analyzer.turn()
+    spans = random_spans(8)
+    send(client, settings, spans)
+    rest([analyzer])
+    assert held(settings) == link(spans, [])
+    reader.close()
 
 
 def test_minutes_of_an_analyzer_that_died_are_taken_over(settings, client, analyzers) -> None:

@@ -36,6 +36,8 @@ _WATCH_SCHEMA = pa.schema([("identity", pa.uint64()), ("answered", pa.bool_())])
 class Spans(Protocol):
     """Where the spans are: `causeway.stores.elasticsearch.scan.SpanSource`."""
 
+    def count(self, window: Window) -> int: ...
+
     def minute_counts(self, window: Window) -> dict[int, int]: ...
 
     def spans_of(self, window: Window, *, columns: Sequence[str] = LINKED_COLUMNS) -> Iterator[pa.Table]: ...
@@ -83,6 +85,10 @@ class MinuteWorker:
             for minute_ns in sorted(counts, reverse=True)
             if _differs(counts[minute_ns], computed.get(minute_ns, (0, 0))[0], shrunk=shrunk)
         ]
+
+    def stored_before(self, time_ns: int) -> int:
+        """How many span documents there are of the time before. Raises StoreError."""
+        return self._spans.count(Window(0, time_ns))
 
     def compute(self, due: Due) -> Done:
         """Compute the minute and write its document. Raises StoreError; then, or after a crash, do it again."""
