@@ -97,7 +97,7 @@ class Journal:
     def append(self, requests: Sequence[Request], tables: Tables) -> None:
         """Log and sync the requests, then hold their decoded records for the next flush of every drain.
 
-        Returns when they are durable; waits for a drain that is behind. Raises QueueFull when there is no room,
+        Returns when they are durable; waits for room where there is none. Raises QueueFull when there is no room,
         StoreError when the disk refuses.
         """
         size = sum(len(payload) for _, _, payload in requests)
@@ -112,8 +112,7 @@ class Journal:
     def _wait_for_room(self, size: int) -> None:
         with self._changed:
             wait_s = 0.0 if self.failing else self.config.room_wait_s
-            fits = self._changed.wait_for(lambda: self._has_room(size), wait_s)
-            if fits or (self._spool_bytes_max is not None and not self._spool_full(size)):
+            if self._changed.wait_for(lambda: self._has_room(size), wait_s):
                 self._refused_bytes = 0
                 return
             self._refused_bytes = size
@@ -125,7 +124,9 @@ class Journal:
         )
 
     def _has_room(self, size: int) -> bool:
-        return not self._spool_full(size) and all(drain.has_room(size) for drain in self.drains.values())
+        if self._spool_bytes_max is not None:  # a drain without room in memory reads the log
+            return not self._spool_full(size)
+        return all(drain.has_room(size) for drain in self.drains.values())
 
     def _spool_full(self, size: int) -> bool:
         return self._spool_bytes_max is not None and self.undelivered_bytes + size > self._spool_bytes_max
