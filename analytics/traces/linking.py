@@ -91,7 +91,8 @@ def link(offsets, span_id, parent_id, has_parent):
 
 
 @njit(nogil=True, cache=True)
-def _children(parent):
+def children(parent):
+    """(offsets (n + 1,), rows): the children of row i are rows[offsets[i] : offsets[i + 1]], ascending."""
     n = parent.shape[0]
     offsets = np.zeros(n + 1, dtype=np.int64)
     for i in range(n):
@@ -136,7 +137,7 @@ def preorder(parent):
     parent: (n,) rows or negative marks, free of rings. The new parent keeps the marks.
     """
     n = parent.shape[0]
-    offsets, child = _children(parent)
+    offsets, child = children(parent)
     rows, up = np.empty(n, dtype=np.int64), np.empty(n, dtype=np.int64)
     depth, place = np.zeros(n, dtype=np.int32), np.empty(n, dtype=np.int64)
     ahead = np.empty(n, dtype=np.int64)
@@ -265,7 +266,7 @@ def siblings(waiter, start, end):
 
     Ties by end: the shorter one first, so that the last one is the longest.
     """
-    offsets, by_start = _children(waiter)
+    offsets, by_start = children(waiter)
     by_end, by_settled = by_start.copy(), by_start.copy()
     # Reversed within each parent: among equal ends the later start (the shorter one) comes first.
     for i in range(waiter.shape[0]):

@@ -4,31 +4,22 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
-from enum import StrEnum
 
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
 from analytics.traces.forest import COLUMNS, Forest, build_forest
+from analytics.traces.spreading import SPANS_MAX, TRACES_MAX, Spread
 from causeway import records
 from causeway.errors import ConfigError
 from causeway.latency import bucket_middle_ms
 from causeway.stores.contract import Reader
 from causeway.window import MINUTE_NS, SECOND_NS, Window
 
-TRACES_MAX = 2_000
-SPANS_MAX = 400_000
 PIECES_MAX = 12
 # Traces are looked for this far around a piece: twice the longest request, within these bounds.
 REACH_NS = (SECOND_NS, MINUTE_NS)
-
-
-class Spread(StrEnum):
-    """Which traces are taken where not all can be."""
-
-    EVEN = "even"
-    NEWEST = "newest"
 
 
 @dataclass(frozen=True, slots=True)
