@@ -8,7 +8,7 @@ import numpy as np
 
 from analytics.patterns.calls import Calls
 from analytics.patterns.pattern import Limits, entry_text, finding, grouped, verdict
-from causeway.findings import Finding
+from causeway.findings import Finding, MessageValue
 
 # Going on for less than this is an answer on its way.
 LATE_NS = 1_000_000
@@ -39,7 +39,7 @@ def abandoned_calls(calls: Calls, limits: Limits) -> Iterator[Finding]:
             continue
         row = int(rows[np.argmax(mine)])
         caller = int(forest.parent[row])
-        values = {
+        values: dict[str, MessageValue] = {
             "caller": entry_text(forest, caller),
             "callee": entry_text(forest, row),
             "count": int(count[kind]),

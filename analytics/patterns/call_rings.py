@@ -12,7 +12,7 @@ from numba import njit
 from analytics.patterns.calls import Calls
 from analytics.patterns.pattern import Limits, finding
 from analytics.traces.forest import Forest
-from causeway.findings import Finding, Verdict
+from causeway.findings import Finding, MessageValue, Verdict
 
 DEPTH_MAX = 256  # so far up a caller is looked for
 
@@ -34,7 +34,7 @@ def call_rings(calls: Calls, limits: Limits) -> Iterator[Finding]:
             continue
         way = min(found, key=lambda one: (-len(found[one]), one))
         row = found[way][0]
-        values = {
+        values: dict[str, MessageValue] = {
             "ring": " → ".join(way),
             "traces": traces,
             "share": traces / forest.traces,

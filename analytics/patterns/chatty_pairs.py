@@ -8,7 +8,7 @@ import numpy as np
 
 from analytics.patterns.calls import Calls
 from analytics.patterns.pattern import Limits, finding, grouped, verdict
-from causeway.findings import Finding
+from causeway.findings import Finding, MessageValue
 
 
 def chatty_pairs(calls: Calls, limits: Limits) -> Iterator[Finding]:
@@ -28,7 +28,7 @@ def chatty_pairs(calls: Calls, limits: Limits) -> Iterator[Finding]:
         mine = np.flatnonzero(pairs.of == pair)
         worst = int(mine[np.argmax(talks.rows[mine])])
         names = [forest.service.values[side[first[worst]]] for side in (caller, callee)]
-        values = {
+        values: dict[str, MessageValue] = {
             "caller": names[0],
             "callee": names[1],
             "calls": float(count[pair]),

@@ -12,7 +12,7 @@ from numba import njit
 from analytics.patterns.calls import Calls
 from analytics.patterns.pattern import Limits, entry_text, finding, grouped, verdict
 from analytics.traces.linking import children
-from causeway.findings import Finding
+from causeway.findings import Finding, MessageValue
 
 
 def fan_outs(calls: Calls, limits: Limits) -> Iterator[Finding]:
@@ -29,7 +29,7 @@ def fan_outs(calls: Calls, limits: Limits) -> Iterator[Finding]:
         mine = rows[kinds.of == kind]
         worst = int(mine[np.argmax(peak[mine])])
         typical = float(peak[mine].mean())
-        values = {
+        values: dict[str, MessageValue] = {
             "caller": entry_text(forest, worst),
             "width": typical,
             "most": int(peak[worst]),

@@ -60,7 +60,7 @@ def finding(
         unit=unit,
         threshold=threshold,
         remedy=Message(f"traces.{pattern}_remedy"),
-        link=f"/traces/{values['example']}",
+        link=f"/trace/{values['example']}",
     )
 
 

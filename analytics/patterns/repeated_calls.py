@@ -8,7 +8,7 @@ import numpy as np
 
 from analytics.patterns.calls import Calls
 from analytics.patterns.pattern import Limits, entry_text, finding, grouped, verdict
-from causeway.findings import Finding
+from causeway.findings import Finding, MessageValue
 
 # Calls that overlap more than this are a fan-out: the sum of their times over the time they take together.
 CONCURRENT_RATIO = 1.5
@@ -37,7 +37,7 @@ def repeated_calls(calls: Calls, limits: Limits) -> Iterator[Finding]:
         count, spent = float(loops.rows[chosen][mine].mean()), float(together[chosen][mine].mean()) / 1e6
         caller = int(forest.parent[row])
         took = float(forest.duration_ms(forest.parent[first[mine]]).mean())
-        values = {
+        values: dict[str, MessageValue] = {
             "caller": entry_text(forest, caller),
             "callee": calls.callee(row),
             "calls": count,

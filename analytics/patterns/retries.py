@@ -11,7 +11,7 @@ from numba import njit
 
 from analytics.patterns.calls import Calls
 from analytics.patterns.pattern import Limits, entry_text, finding, grouped, verdict
-from causeway.findings import Finding
+from causeway.findings import Finding, MessageValue
 
 
 def retry_storms(calls: Calls, limits: Limits) -> Iterator[Finding]:
@@ -32,7 +32,7 @@ def retry_storms(calls: Calls, limits: Limits) -> Iterator[Finding]:
             continue
         row = int(rows[np.argmax(mine)])
         caller = int(forest.parent[row])
-        values = {
+        values: dict[str, MessageValue] = {
             "caller": entry_text(forest, caller),
             "callee": calls.callee(int(calls.first_attempt[row])),
             "attempts": float(ratio[kind]),
@@ -44,9 +44,7 @@ def retry_storms(calls: Calls, limits: Limits) -> Iterator[Finding]:
         }
         service = forest.names[int(forest.name[caller])][0]
         judged = verdict(float(ratio[kind]), limits.attempts)
-        yield finding(
-            "retry_storms", service, judged, values, value=float(ratio[kind]), threshold=limits.attempts[0]
-        )
+        yield finding("retry_storms", service, judged, values, value=float(ratio[kind]), threshold=limits.attempts[0])
 
 
 def retry_amplification(calls: Calls, limits: Limits) -> Iterator[Finding]:
@@ -61,7 +59,7 @@ def retry_amplification(calls: Calls, limits: Limits) -> Iterator[Finding]:
     amplified, traces = ends.rows / beginnings, ends.distinct(forest.trace[rows])
     for end in np.flatnonzero((amplified >= limits.amplified[0]) & (traces >= limits.traces_min)).tolist():
         row = int(rows[ends.first[end]])
-        values = {
+        values: dict[str, MessageValue] = {
             "beginning": entry_text(forest, int(outer[row])),
             "end": calls.callee(row),
             "attempts": float(amplified[end]),

@@ -14,7 +14,7 @@ import numpy as np
 from analytics.patterns.calls import Calls
 from analytics.patterns.pattern import Groups, Limits, entry_text, finding, grouped
 from analytics.traces.linking import OVERLAP_NS_MAX, OVERLAP_PARTS
-from causeway.findings import Finding, Verdict
+from causeway.findings import Finding, MessageValue, Verdict
 
 # The rarer order must be this common to count.
 OTHER_ORDER_RATIO = 0.1
@@ -53,7 +53,7 @@ def serial_calls(calls: Calls, limits: Limits) -> Iterator[Finding]:
             continue
         row = int(rows[np.argmax(mine & serial)])
         saved = float(saves[mine].mean()) / 1e6
-        values = {
+        values: dict[str, MessageValue] = {
             "caller": entry_text(forest, int(forest.parent[row])),
             "first": calls.callee(int(calls.before[row])),
             "second": calls.callee(row),

@@ -10,7 +10,7 @@ being taken off in proportion.
 
 # Compiled functions have their types from their arguments.
 # mypy: disable-error-code="no-untyped-def"
-# ruff: noqa: ANN001, ANN201, ANN202
+# ruff: noqa: ANN001, ANN202
 
 from __future__ import annotations
 
@@ -65,8 +65,8 @@ def speed_up_saves_ns(
     """
     offsets, by_start, _, by_settled = forest.siblings
     return _savings(
-        tops, forest.waiter, forest.size, offsets, by_start, by_settled, forest.start_ns, forest.end_ns, forest.name, critical_ns,
-        len(forest.names), factor,
+        tops, forest.waiter, forest.size, offsets, by_start, by_settled, forest.start_ns, forest.end_ns,
+        forest.name, critical_ns, len(forest.names), factor,
     )  # fmt: skip
 
 

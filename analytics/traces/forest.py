@@ -36,8 +36,8 @@ class Forest:
 
     All arrays are (n,) by span unless said otherwise. parent: the row above or a mark of `linking` below 0. size:
     spans of the subtree. start_ns, end_ns: fitted into the parent; came_ns, took_ns: as recorded. waited: the parent
-    waits for it; waiter: the row that does, see `linking.waiters`. moved, cut: how it was fitted. name: code of (service, operation), `names` ascending. doubles:
-    spans left out because the trace had that id already.
+    waits for it; waiter: the row that does, see `linking.waiters`. moved, cut: how it was fitted. name: code of
+    (service, operation), `names` ascending. doubles: spans left out because the trace had that id already.
     """
 
     trace_ids: pa.Array
@@ -96,7 +96,7 @@ class Forest:
 
     @cached_property
     def entries(self) -> np.ndarray:
-        """(m,) rows where requests come in: the roots; in a trace without one the first span whose parent is missing."""
+        """(m,) rows where requests come in: the roots; without one the trace's first span whose parent is missing."""
         lost = np.flatnonzero((self.parent < linking.ROOT) & ~self.rooted[self.trace])
         _, first = np.unique(self.trace[lost], return_index=True)
         return np.sort(np.concatenate([np.flatnonzero(self.parent == linking.ROOT), lost[first]]))

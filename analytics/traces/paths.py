@@ -112,9 +112,11 @@ def entry_list(sample: TraceSample) -> EntryList:
     found = []
     for code in np.unique(name).tolist():
         own = took[name == code]
+        service, operation = forest.names[code]
         found.append(
             Entry(
-                *forest.names[code],
+                service,
+                operation,
                 requests=len(own),
                 share=len(own) / len(tops),
                 time_share=float(own.sum() / took.sum()) if took.sum() else 0.0,
@@ -144,7 +146,7 @@ def entry_paths(sample: TraceSample, service: str, operation: str | None = None)
         mean_ms=float(took.mean()),
         p50_ms=float(np.quantile(took, 0.5)),
         p95_ms=float(np.quantile(took, 0.95)),
-        example=forest.example(middle),
+        example=forest.example(int(middle)),
         operations=operation_paths(forest, tops),
         coverage=_coverage(sample, tops),
     )
@@ -166,9 +168,7 @@ def operation_paths(forest: Forest, tops: np.ndarray, *, faster: float = FASTER)
     critical = critical_self_ns(forest, tops)
     saved, _ = speed_up_saves_ns(forest, tops, critical, factor=1 - faster)
     took = (forest.end_ns[tops] - forest.start_ns[tops]).astype(np.float64)
-    trees, spans, own, squares, products = _tally(
-        tops, forest.size, forest.name, critical, took, len(forest.names)
-    )
+    trees, spans, own, squares, products = _tally(tops, forest.size, forest.name, critical, took, len(forest.names))
     count, total = len(tops), float(took.sum())
     share = own / total if total else np.zeros_like(own)
     left = squares - 2 * share * products + share**2 * float((took**2).sum())

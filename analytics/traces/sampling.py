@@ -85,22 +85,25 @@ def _reach_ns(reader: Reader, window: Window) -> int:
 
 def _pieces(window: Window, slots: pa.Table, spans_max: int, spread: Spread, reach_ns: int) -> tuple[Window, ...]:
     """The parts of the window to read, ascending; slots: rollup rows of coverage."""
-    time, count = slots["slot_ns"].to_numpy(), slots["spans"].to_numpy()
+    time, row = np.unique(slots["slot_ns"].to_numpy(), return_inverse=True)
+    count = np.bincount(row, weights=slots["spans"].to_numpy(), minlength=len(time))
     total = int(count.sum())
     if total <= spans_max:
         return (window,)
     if spread is Spread.NEWEST:
-        order = np.argsort(-time, kind="stable")
-        inside = np.searchsorted(np.cumsum(count[order]), spans_max, side="right")
-        length = window.end_ns - int(time[order[min(inside, len(order) - 1)]])
-        if inside == 0:
-            length = int(records.ROLLUP_STEP_NS * spans_max / count[order[0]])
-        return (Window(max(window.start_ns, window.end_ns - max(length, 1)), window.end_ns),)
+        whole = int(np.searchsorted(np.cumsum(count[::-1]), spans_max, side="right"))
+        start = int(time[len(time) - whole]) if whole else _within_last(int(time[-1]), float(count[-1]), spans_max)
+        return (Window(min(max(start, window.start_ns), window.end_ns - 1), window.end_ns),)
     share = window.duration_ns * spans_max / total
     number = int(min(PIECES_MAX, max(1, share // (4 * reach_ns))))
     length, stride = max(1, math.floor(share / number)), window.duration_ns // number
     starts = [window.start_ns + place * stride + (stride - length) // 2 for place in range(number)]
     return tuple(Window(start, start + length) for start in starts)
+
+
+def _within_last(slot_ns: int, spans: float, spans_max: int) -> int:
+    """Where to begin in a slot that alone holds too much."""
+    return slot_ns + int(records.ROLLUP_STEP_NS * (1 - spans_max / spans))
 
 
 def _whole_traces(reader: Reader, piece: Window, reach_ns: int, limit: int) -> tuple[pa.Table, bool]:

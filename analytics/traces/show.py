@@ -9,7 +9,7 @@ from analytics.traces.comparing import Comparison
 from analytics.traces.paths import EntryList, EntryPaths, OperationPath, PathCoverage
 from analytics.traces.sampling import TraceSample
 from analytics.traces.signatures import TraceGroup
-from causeway.findings import Finding, Message
+from causeway.findings import Finding, Message, MessageValue
 from causeway.messages import MISSING, quantity
 from causeway.window import Window, iso
 
@@ -45,7 +45,12 @@ def show_paths(found: EntryPaths, page: Page) -> None:
     """What a request waits for, operation by operation."""
     page.line(_titled("paths_title", found.window), style="bold")
     entry = found.service if found.operation is None else f"{found.service} {found.operation}"
-    values = {"entry": entry, "requests": found.coverage.requests, "mean": found.mean_ms, "p50": found.p50_ms}
+    values: dict[str, MessageValue] = {
+        "entry": entry,
+        "requests": str(found.coverage.requests),
+        "mean": found.mean_ms,
+        "p50": found.p50_ms,
+    }
     page.line(Message("traces.entry", {**values, "p95": found.p95_ms, "example": found.example}))
     names = ("service", "operation", "share", "interval", "self", "touched", "calls", "saves", "saves_ratio")
     shown = found.operations[:OPERATIONS_MAX]
@@ -80,11 +85,11 @@ def show_groups(groups: Sequence[TraceGroup], page: Page) -> None:
 
 def show_comparison(compared: Comparison, page: Page) -> None:
     """What differs between two groups of requests."""
-    values = {
+    values: dict[str, MessageValue] = {
         "usual": compared.usual,
         "other": compared.other,
-        "usual_count": compared.requests[0],
-        "other_count": compared.requests[1],
+        "usual_count": str(compared.requests[0]),
+        "other_count": str(compared.requests[1]),
         "usual_mean": compared.mean_ms[0],
         "other_mean": compared.mean_ms[1],
     }
@@ -110,7 +115,7 @@ def show_comparison(compared: Comparison, page: Page) -> None:
 def show_patterns(sample: TraceSample, found: Sequence[Finding], page: Page) -> None:
     """The findings, the worst first."""
     page.line(_titled("patterns_title", sample.window), style="bold")
-    page.line(Message("traces.patterns_of", {"traces": sample.forest.traces, "found": sample.traces_found}))
+    page.line(Message("traces.patterns_of", {"traces": str(sample.forest.traces), "found": str(sample.traces_found)}))
     if not found:
         page.line(Message("traces.patterns_none" if sample.forest.traces else "traces.none"))
         return
@@ -146,12 +151,13 @@ def _operation_row(one: OperationPath) -> tuple[str, ...]:
 def _show_coverage(coverage: PathCoverage, page: Page) -> None:
     page.line("")
     chosen = "sampled" if coverage.sampled else "all"
-    values = {"traces": coverage.traces, "stored": coverage.requests_stored, "pieces": len(coverage.pieces)}
+    counts = {"traces": coverage.traces, "stored": coverage.requests_stored, "pieces": len(coverage.pieces)}
+    values = {name: str(count) for name, count in counts.items()}
     page.line(Message(f"traces.coverage_{chosen}_{coverage.spread}", values))
     if coverage.capped:
         page.line(Message("traces.coverage_capped"), style="yellow")
     names = ("spans", "broken", "moved", "cut", "not_waited")
-    page.line(Message("traces.coverage", {name: getattr(coverage, name) for name in names}))
+    page.line(Message("traces.coverage", {name: str(getattr(coverage, name)) for name in names}))
 
 
 def _against(group: TraceGroup) -> str:

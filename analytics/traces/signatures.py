@@ -39,7 +39,7 @@ def signatures(forest: Forest) -> np.ndarray:
     Equal for equal names and equal sets of children's shapes: neither the order of calls nor their number counts.
     Stable between runs and stores.
     """
-    names = [xxhash.xxh3_64_intdigest(f"{service}\x1f{operation}") for service, operation in forest.names]
+    names = [xxhash.xxh3_64_intdigest(f"{service}\x1f{operation}".encode()) for service, operation in forest.names]
     offsets, child = children(forest.parent)
     return _shapes(offsets, child, np.array(names, dtype=np.uint64)[forest.name])
 
@@ -70,11 +70,11 @@ def trace_groups(forest: Forest, tops: np.ndarray) -> tuple[TraceGroup, ...]:
     shape = signatures(forest)[tops]
     kinds, first, group, count = np.unique(shape, return_index=True, return_inverse=True, return_counts=True)
     order = sorted(range(len(kinds)), key=lambda place: (-count[place], int(kinds[place])))
-    usual = _names(forest, tops[first[order[0]]]) if order else frozenset()
+    usual = _names(forest, int(tops[first[order[0]]])) if order else frozenset()
     found = []
     for place in order:
         rows = tops[group == place]
-        took, names = forest.duration_ms(rows), _names(forest, rows[0])
+        took, names = forest.duration_ms(rows), _names(forest, int(rows[0]))
         found.append(
             TraceGroup(
                 signature=f"{int(kinds[place]):016x}",
