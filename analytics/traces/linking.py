@@ -214,6 +214,13 @@ def settled(start, end):
 
 
 @njit(nogil=True, cache=True)
+def encloses(i, s, size, start, end, waited, client):
+    """Whether span s is a call that happens while span i lasts."""
+    calls = waited[s] and (size[s] > 1 or client[s])
+    return calls and start[i] <= start[s] < end[i] and settled(start[s], end[s]) <= end[i]
+
+
+@njit(nogil=True, cache=True)
 def waiters(parent, size, start, end, waited, clock, inner, client):
     """(n,) the row that waits for each span: its parent, or a sibling that wraps it; ROOT where nobody does.
 
@@ -227,13 +234,13 @@ def waiters(parent, size, start, end, waited, clock, inner, client):
         if not (waited[i] and inner[i] and size[i] == 1 and clock[i] == clock[parent[i]]):
             continue
         together, s, looked = False, i + 1, 0
-        while s < n and parent[s] == parent[i] and start[s] < end[i] and looked < WRAPPED_MAX:
-            if waited[s] and (size[s] > 1 or client[s]) and settled(start[s], end[s]) <= end[i]:
+        while s < n and parent[s] == parent[i] and looked < WRAPPED_MAX:
+            if encloses(i, s, size, start, end, waited, client):
                 together |= end[i] - end[s] <= OVERLAP_NS_MAX
             s, looked = s + size[s], looked + 1
         s, looked = i + 1, 0
-        while together and s < n and parent[s] == parent[i] and start[s] < end[i] and looked < WRAPPED_MAX:
-            if waited[s] and (size[s] > 1 or client[s]) and settled(start[s], end[s]) <= end[i]:
+        while together and s < n and parent[s] == parent[i] and looked < WRAPPED_MAX:
+            if encloses(i, s, size, start, end, waited, client):
                 waiter[s] = i
             s, looked = s + size[s], looked + 1
     return waiter
@@ -267,6 +274,7 @@ def siblings(waiter, start, end):
     Ties by end: the shorter one first, so that the last one is the longest.
     """
     offsets, by_start = children(waiter)
+    _sort_siblings(by_start, offsets, start[by_start])
     by_end, by_settled = by_start.copy(), by_start.copy()
     # Reversed within each parent: among equal ends the later start (the shorter one) comes first.
     for i in range(waiter.shape[0]):
