@@ -118,16 +118,17 @@ def cut_rings(parent):
         while at >= 0 and state[at] == 0:
             state[at] = 1
             at = parent[at]
-        if at >= 0 and state[at] == 1:
-            first, next_one = at, parent[at]
-            while next_one != at:
-                first = min(first, next_one)
-                next_one = parent[next_one]
-            parent[first] = LOOSE
+        ring = at if at >= 0 and state[at] == 1 else np.int64(-1)
         at = i
         while at >= 0 and state[at] == 1:
             state[at] = 2
             at = parent[at]
+        if ring >= 0:
+            first, following = ring, parent[ring]
+            while following != ring:
+                first = min(first, following)
+                following = parent[following]
+            parent[first] = LOOSE
 
 
 @njit(nogil=True, cache=True)

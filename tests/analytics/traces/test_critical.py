@@ -9,7 +9,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 import pytest
-from hypothesis import given, settings
+from hypothesis import Phase, given, settings
 from hypothesis import strategies as st
 
 from analytics.traces import linking
@@ -21,6 +21,7 @@ from tests.analytics.made_traces import MS_NS, Made, call, renamed, table_of
 from tests.analytics.naive_paths import critical, replayed, requests
 from tests.analytics.recorded import recorded_folder, recorded_spans
 
+QUICK = (Phase.explicit, Phase.reuse, Phase.generate)
 KINDS = ("INTERNAL", "CLIENT", "SERVER", "PRODUCER", "CONSUMER")
 
 
@@ -148,7 +149,7 @@ def test_nothing_is_an_empty_forest() -> None:
 def made_spans(depth: int) -> st.SearchStrategy[Made]:
     """Trees of spans whose times are multiples of ten milliseconds, well-behaved or not."""
     times = st.integers(-2, 12).map(lambda tens: tens * 10.0)
-    below = st.just(()) if depth == 0 else st.lists(made_spans(depth - 1), max_size=4).map(tuple)
+    below = st.just(()) if depth == 0 else st.lists(made_spans(depth - 1), max_size=3).map(tuple)
     return st.builds(
         Made,
         st.sampled_from("abcd"),
@@ -164,7 +165,7 @@ def made_spans(depth: int) -> st.SearchStrategy[Made]:
 TREES = st.lists(st.lists(made_spans(3), min_size=1, max_size=2), min_size=1, max_size=3)
 
 
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=30, deadline=None, phases=QUICK)
 @given(TREES, st.integers(0, 100))
 def test_every_nanosecond_is_somebodys(traces: list[list[Made]], seed: int) -> None:
     """Own times add up to the duration of each request; a tenth faster saves between nothing and a tenth of them."""
@@ -180,7 +181,7 @@ def test_every_nanosecond_is_somebodys(traces: list[list[Made]], seed: int) -> N
     assert speed_up_saves_ns(forest, tops, own, factor=1.0)[0].max(initial=0) < 1
 
 
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=30, deadline=None, phases=QUICK)
 @given(TREES, st.integers(0, 100))
 def test_children_lie_within_who_waits_for_them(traces: list[list[Made]], seed: int) -> None:
     """Fitted times nest; sizes, depths and parents describe one preorder."""
@@ -195,7 +196,7 @@ def test_children_lie_within_who_waits_for_them(traces: list[list[Made]], seed: 
     assert (forest.depth[children] == forest.depth[forest.parent[children]] + 1).all()
 
 
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=30, deadline=None, phases=QUICK)
 @given(TREES, st.integers(0, 100))
 def test_names_and_order_do_not_matter(traces: list[list[Made]], seed: int) -> None:
     """Shuffled spans give the same answer; renamed services give the same answer under the new names."""
@@ -236,7 +237,7 @@ def _agrees(table: pa.Table) -> None:
         assert saved[code] == pytest.approx(gains[name], abs=1), name
 
 
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=30, deadline=None, phases=QUICK)
 @given(TREES)
 def test_made_traces_agree_with_the_definition(traces: list[list[Made]]) -> None:
     """As `_agrees`, for trees of any kind."""
