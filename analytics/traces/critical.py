@@ -113,7 +113,7 @@ def _replayed(i, within, offsets, by_start, by_settled, start, end, took, ends, 
         c = by_start[k]
         while done < last:
             d = by_settled[done]
-            if settled(start[d], end[d]) > start[c] or start[d] == start[c] and d >= c:
+            if settled(start[d], end[d]) > start[c] or (start[d] == start[c] and d >= c):
                 break
             if d < within:
                 before, before_new = max(before, float(end[d] - start[i])), max(before_new, ends[d])

@@ -42,13 +42,17 @@ def retried(at: int) -> Made:
 
 
 def amplified(at: int) -> Made:
-    def tries(caller: str, callee: str, operation: str, took_ms: float, below: Callable[[], Sequence[Made]]) -> list[Made]:
+    def tries(
+        caller: str, callee: str, operation: str, took_ms: float, below: Callable[[], Sequence[Made]]
+    ) -> list[Made]:
         return [
             call(caller, callee, operation, place * (took_ms + 5), took_ms, below(), failed=place < 2)
             for place in range(3)
         ]
 
-    return Made("a", "top", 0, 400, tuple(tries("a", "b", "outer", 100, lambda: tries("b", "c", "inner", 20, lambda: []))))
+    return Made(
+        "a", "top", 0, 400, tuple(tries("a", "b", "outer", 100, lambda: tries("b", "c", "inner", 20, list)))
+    )
 
 
 def ring(at: int) -> Made:

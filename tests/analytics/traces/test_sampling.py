@@ -108,6 +108,7 @@ def test_differences_add_up() -> None:
 
 def test_versions_are_compared() -> None:
     """The version seen first is the older one; a request that met both counts for neither."""
+
     def shop(version: str, took_ms: float, *below: Made) -> list[Made]:
         return [Made("a", "top", 0, 100, (Made("b", "x", 5, took_ms, version=version), *below))]
 
