@@ -33,11 +33,14 @@ patrol_app = typer.Typer(help="Health patrols: inspect everything and judge it."
 
 def register(app: typer.Typer) -> None:
     """Add the commands of this room."""
+    from analytics.traces import commands as traces  # it takes its options from here
+
     app.command("graph")(graph)
     app.command("impact")(impact)
     app.command("diagnose")(diagnose)
     patrol_app.command("run")(patrol_run)
     app.add_typer(patrol_app, name="patrol")
+    traces.register(app)
     analyze.register(app)
 
 

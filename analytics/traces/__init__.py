@@ -1,0 +1,1 @@
+"""Single traces, many at once: their trees, their critical paths, their shapes."""
