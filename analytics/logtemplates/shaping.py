@@ -14,21 +14,23 @@ from numba import njit
 
 from analytics.logtemplates.unwrapping import LINE_MAX, unwrap
 
-SHAPE_MAX = 1024  # bytes of a shape; a multiple of eight, because it is hashed by words of eight bytes
+SHAPE_MAX = LINE_MAX + 8  # bytes of a shape, which is no longer than its line; a multiple of eight, for the hash
 MASK = 1  # the byte that stands for a variable part; control characters of the line are blanks, so it is free
 NO_SHAPE = 0  # the hash that no shape has
 
-_ROOM = 16  # the most that one step writes beyond what it copies
 _TOKEN_MAX = 128  # a token with digits that is longer is a key, whatever it spells
 _QUOTE_MAX = 256  # how far to look for a closing quote or bracket
 _LIST_COMMAS = 2  # a list with so many commas is one variable
 _KEY_DIGITS = 2  # digits that the key of `key=value` may have and stay
 _NAME_MIN = 2  # letters before the digits of `worker12` that are kept
 
-_SPACE, _LETTER, _HEX, _DIGIT, _JOIN, _HIGH, _DELIMITER, _CONTROL = range(8)
+# Kinds of bytes are bits, so that a token's kinds are an OR; all below _BOUNDARY belong to tokens.
+_LETTER, _HEX, _DIGIT, _JOIN, _SLASHES, _BOUNDARY, _DELIMITER, _CONTROL = 1, 2, 4, 8, 16, 32, 64, 128
+_SPACE, _HIGH = _BOUNDARY, _BOUNDARY | 1
+_TELLING = _DIGIT | _SLASHES  # a token without these is copied as it is
 
 
-def _classes() -> np.ndarray:
+def _kinds() -> np.ndarray:
     table = np.full(256, _DELIMITER, np.uint8)
     table[:33] = _SPACE
     table[[10, 13, 27]] = _CONTROL  # a second line or a colour: the line is unwrapped first
@@ -38,13 +40,14 @@ def _classes() -> np.ndarray:
         (b"abcdefABCDEF", _HEX),
         (b"ghijklmnopqrstuvwxyzGHIJKLMNOPQRSTUVWXYZ", _LETTER),
         (b"0123456789", _DIGIT),
-        (b"._-#@/+%$*~&?!\\^", _JOIN),
+        (b"._-#@+%$*~&?!\\^", _JOIN),
+        (b"/", _JOIN | _SLASHES),
     ):
         table[np.frombuffer(characters, np.uint8)] = kind
     return table
 
 
-_CLASS = _classes()
+_KIND = _kinds()
 _BLANK, _COMMA, _COLON, _EQUALS, _QUOTE, _SLASH, _BACKSLASH, _BRACE = 32, 44, 58, 61, 34, 47, 92, 123
 _SQUARE, _SQUARE_END, _DOT = 91, 93, 46
 
@@ -55,7 +58,7 @@ def look_up(
 ) -> int:
     """Fill (n,) ids from the table of known shapes; the rows of unknown ones go to `misses`, their number is returned.
 
-    offsets: (n + 1,) ints into the (bytes,) uint8 text.  keys, values: the (2**k,) table of `insert`.
+    offsets: (n + 1,) ints into the (bytes,) uint8 text.  keys, values: the (2**k,) table of `insert_all`.
     """
     shape, line = np.zeros(SHAPE_MAX, np.uint8), np.empty(LINE_MAX, np.uint8)
     words = shape.view(np.uint64)
@@ -71,43 +74,42 @@ def look_up(
 
 
 @njit(cache=True, nogil=True)
-def shapes(offsets: np.ndarray, text: np.ndarray, rows: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """(k,) hashes, (k, SHAPE_MAX) uint8 shapes and (k,) lengths of these rows, each shape once, first rows first."""
-    line = np.empty(LINE_MAX, np.uint8)
-    shape = np.zeros(SHAPE_MAX, np.uint8)
+def shapes(
+    offsets: np.ndarray, text: np.ndarray, rows: np.ndarray
+) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
+    """The k different shapes of (n,) rows, in the order of their first rows.
+
+    Returns (k,) hashes, (k, SHAPE_MAX) uint8 shapes, (k,) lengths, and (n,) which of the k each row has.
+    """
+    line, shape = np.empty(LINE_MAX, np.uint8), np.zeros(SHAPE_MAX, np.uint8)
     words = shape.view(np.uint64)
     size = 16
     while size < 2 * len(rows):
         size *= 2
-    seen = np.zeros(size, np.int64)
+    seen, numbers = np.zeros(size, np.int64), np.zeros(size, np.int64)
     hashes, lengths = np.empty(len(rows), np.int64), np.empty(len(rows), np.int64)
+    places = np.empty(len(rows), np.int64)
     found = np.empty((len(rows), SHAPE_MAX), np.uint8)
     count = 0
-    for row in rows:
-        length = _shape_of(text, offsets[row], offsets[row + 1], shape, line)
+    for i in range(len(rows)):
+        length = _shape_of(text, offsets[rows[i]], offsets[rows[i] + 1], shape, line)
         key = _hash(words, length)
         slot = _find(seen, key)
         if seen[slot] == NO_SHAPE:
             seen[slot] = hashes[count] = key
-            lengths[count] = length
+            numbers[slot], lengths[count] = count, length
             found[count] = shape
             count += 1
-    return hashes[:count], found[:count], lengths[:count]
-
-
-@njit(cache=True, nogil=True)
-def insert(keys: np.ndarray, values: np.ndarray, key: int, value: int) -> None:
-    """Put one shape's template id into the open-addressed table, which must have a free slot."""
-    slot = _find(keys, key)
-    keys[slot] = key
-    values[slot] = value
+        places[i] = numbers[slot]
+    return hashes[:count], found[:count], lengths[:count], places
 
 
 @njit(cache=True, nogil=True)
 def insert_all(keys: np.ndarray, values: np.ndarray, more_keys: np.ndarray, more_values: np.ndarray) -> None:
-    """Put many into the table, which must have room for all."""
+    """Put shapes and their template ids into the open-addressed table, which must have room for all."""
     for i in range(len(more_keys)):
-        insert(keys, values, more_keys[i], more_values[i])
+        slot = _find(keys, more_keys[i])
+        keys[slot], values[slot] = more_keys[i], more_values[i]
 
 
 @njit(cache=True, nogil=True)
@@ -162,58 +164,63 @@ def _cut(text: np.ndarray, start: int, stop: int) -> int:
 @njit(cache=True, nogil=True)
 def _shape(text: np.ndarray, start: int, stop: int, shape: np.ndarray) -> int:
     """Write the shape and return its length; -1 for a line that must be unwrapped first."""
-    i, size = start, 0
-    while i < stop and size < SHAPE_MAX - _ROOM:
+    i, size, first, seen = start, 0, 0, 0
+    while i < stop:
         character = text[i]
-        kind = _CLASS[character]
+        kind = _KIND[character]
+        if kind < _BOUNDARY:
+            shape[size] = character
+            seen |= kind
+            i, size = i + 1, size + 1
+            continue
+        if character == _COLON and _is_scheme(text, i, stop):
+            shape[size] = character
+            i, size = i + 1, size + 1
+            continue
+        if seen & _TELLING:
+            size = _token(shape, first, size, character)
+        seen = 0
         if kind == _SPACE:
             if size and shape[size - 1] != _BLANK:
                 shape[size] = _BLANK
                 size += 1
             i += 1
-        elif kind <= _JOIN:
-            i, size = _token(text, i, stop, shape, size)
-        elif kind == _HIGH:
+        elif kind == _HIGH or kind == _DELIMITER:
             shape[size] = character
             i, size = i + 1, size + 1
-        elif kind == _DELIMITER:
-            i, size = _delimiter(text, i, stop, shape, size)
+            if character == _QUOTE:
+                i, size = _quoted(text, i, stop, shape, size)
+            elif character == _SQUARE:
+                i, size = _listed(text, i, stop, shape, size)
         else:
             return -1
+        first = size
+    if seen & _TELLING:
+        size = _token(shape, first, size, 0)
     return size - 1 if size and shape[size - 1] == _BLANK else size
 
 
 @njit(cache=True, nogil=True)
-def _token(text: np.ndarray, i: int, stop: int, shape: np.ndarray, size: int) -> tuple[int, int]:
-    """One run of letters, digits and what joins them: copied, then rewritten if it has digits or is a path."""
-    begin, first, digits, slashes = i, size, 0, 0
-    limit = min(stop, i + SHAPE_MAX - _ROOM - size)
-    while i < limit:
-        character = text[i]
-        kind = _CLASS[character]
-        if kind > _JOIN or kind == _SPACE:
-            if not _is_scheme(text, i, stop):
-                break
-            slashes += 2
+def _token(shape: np.ndarray, first: int, end: int, behind: int) -> int:
+    """Rewrite a token with digits or slashes, shape[first:end], and return its new end; `behind`: what follows it."""
+    digits, slashes = 0, 0
+    for j in range(first, end):
+        kind = _KIND[shape[j]]
         digits += kind == _DIGIT
-        slashes += character == _SLASH
-        shape[size] = character
-        i, size = i + 1, size + 1
-    if digits == 0 and slashes == 0:
-        return i, size
-    if slashes and _is_path(shape, first, size, slashes):
-        return i, _path(shape, first, size)
-    if digits == 0 or (digits == 1 and _is_word(shape, first, size)):
-        return i, size
-    if digits <= _KEY_DIGITS and i < stop and text[i] == _EQUALS and _CLASS[text[begin]] <= _HEX:
-        return i, size
-    return i, _pieces(shape, first, size)
+        slashes += kind & _SLASHES
+    if slashes and _is_path(shape, first, end, slashes // _SLASHES):
+        return _path(shape, first, end)
+    if digits == 0 or (digits == 1 and _is_word(shape, first, end)):
+        return end
+    if digits <= _KEY_DIGITS and behind == _EQUALS and _KIND[shape[first]] <= _HEX:
+        return end
+    return _pieces(shape, first, end)
 
 
 @njit(cache=True, nogil=True)
 def _is_scheme(text: np.ndarray, i: int, stop: int) -> bool:
     """Whether the colon of a URL, `://`, stands here."""
-    return text[i] == _COLON and i + 2 < stop and text[i + 1] == _SLASH and text[i + 2] == _SLASH
+    return i + 2 < stop and text[i + 1] == _SLASH and text[i + 2] == _SLASH
 
 
 @njit(cache=True, nogil=True)
@@ -248,9 +255,9 @@ def _is_word(shape: np.ndarray, first: int, end: int) -> bool:
     """Whether a token with one digit is a word (`ssh2`, `L3`): the digit touches a letter and does not begin a piece."""
     plain = 0
     for j in range(first, end):
-        kind = _CLASS[shape[j]]
+        kind = _KIND[shape[j]]
         plain += kind == _LETTER
-        if kind == _DIGIT and (j == first or _CLASS[shape[j - 1]] > _HEX):
+        if kind == _DIGIT and (j == first or _KIND[shape[j - 1]] > _HEX):
             return False
     return plain > 0 or end - first < 4
 
@@ -263,7 +270,7 @@ def _pieces(shape: np.ndarray, first: int, end: int) -> int:
         return first + 1
     at, size = first, first
     while at < end:
-        if _CLASS[shape[at]] == _JOIN:
+        if _KIND[shape[at]] >= _JOIN:
             shape[size] = shape[at]
             at, size = at + 1, size + 1
             continue
@@ -285,42 +292,31 @@ def _name_end(shape: np.ndarray, at: int, end: int) -> tuple[int, int]:
     All of `Controller`, the letters of `worker12`, none of `f3d4`, `beef` or `a1b2c3`.
     """
     stop, letters, plain, turns = at, 0, False, 0
-    while stop < end and _CLASS[shape[stop]] != _JOIN:
-        kind = _CLASS[shape[stop]]
+    while stop < end and _KIND[shape[stop]] < _JOIN:
+        kind = _KIND[shape[stop]]
         plain = plain or kind == _LETTER
-        turns += stop > at and (kind == _DIGIT) != (_CLASS[shape[stop - 1]] == _DIGIT)
+        turns += stop > at and (kind == _DIGIT) != (_KIND[shape[stop - 1]] == _DIGIT)
         letters += kind != _DIGIT
         stop += 1
-    digits_first = _CLASS[shape[at]] == _DIGIT
+    digits_first = _KIND[shape[at]] == _DIGIT
     if not plain or digits_first or turns > 1 or (turns == 1 and letters < _NAME_MIN):
         return stop, 0
     return stop, letters
 
 
 @njit(cache=True, nogil=True)
-def _delimiter(text: np.ndarray, i: int, stop: int, shape: np.ndarray, size: int) -> tuple[int, int]:
-    character = text[i]
-    shape[size] = character
-    if character == _QUOTE:
-        return _quoted(text, i, stop, shape, size + 1)
-    if character == _SQUARE:
-        return _listed(text, i, stop, shape, size + 1)
-    return i + 1, size + 1
-
-
-@njit(cache=True, nogil=True)
 def _quoted(text: np.ndarray, i: int, stop: int, shape: np.ndarray, size: int) -> tuple[int, int]:
-    """A quoted value, or a quoted text with blanks, is masked; a quoted word or key is not. The quotes stay."""
-    end, blanks = i + 1, 0
+    """Behind an opening quote: a quoted value, or a text with blanks, is masked; a quoted word or key is not."""
+    end, blanks = i, 0
     limit = min(stop, i + _QUOTE_MAX)
     while end < limit and (text[end] != _QUOTE or text[end - 1] == _BACKSLASH):
         blanks += text[end] <= _BLANK
         end += 1
-    if end >= limit or text[end] != _QUOTE or end == i + 1:
-        return i + 1, size
+    if end >= limit or end == i:
+        return i, size
     key = end + 1 < stop and text[end + 1] == _COLON
     if key or not (blanks or _is_value(shape, size - 2)):
-        return i + 1, size
+        return i, size
     shape[size] = MASK
     shape[size + 1] = _QUOTE
     return end + 1, size + 2
@@ -331,14 +327,14 @@ def _is_value(shape: np.ndarray, last: int) -> bool:
     """Whether what follows shape[last] is a value: a colon or an equals sign, with or without a blank, comes before."""
     if last >= 0 and shape[last] == _BLANK:
         last -= 1
-    return last >= 0 and shape[last] in (_COLON, _EQUALS)
+    return last >= 0 and (shape[last] == _COLON or shape[last] == _EQUALS)
 
 
 @njit(cache=True, nogil=True)
 def _listed(text: np.ndarray, i: int, stop: int, shape: np.ndarray, size: int) -> tuple[int, int]:
-    """A list of three and more without inner brackets is one mask, whatever it holds. The brackets stay."""
+    """Behind an opening bracket: a list of three and more without inner brackets is one mask, whatever it holds."""
     commas = 0
-    for end in range(i + 1, min(stop, i + LINE_MAX)):
+    for end in range(i, stop):
         character = text[end]
         commas += character == _COMMA
         if character == _SQUARE_END:
@@ -346,6 +342,6 @@ def _listed(text: np.ndarray, i: int, stop: int, shape: np.ndarray, size: int) -
                 break
             shape[size] = MASK
             return end, size + 1
-        if character in (_SQUARE, 40, 123, _EQUALS):
+        if character == _SQUARE or character == 40 or character == 123 or character == _EQUALS:
             break
-    return i + 1, size
+    return i, size
