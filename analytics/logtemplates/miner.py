@@ -45,14 +45,17 @@ class TemplateMiner:
         ids = np.concatenate(found) if found else np.zeros(0, np.int64)
         return pa.array(self.resolve(ids) if len(self.mine.aliases) > before else ids)
 
-    def lines(self, offsets: np.ndarray, text: np.ndarray) -> np.ndarray:
-        """(n,) int64 ids of the lines text[offsets[i]:offsets[i + 1]]; offsets int64, text uint8. See `resolve`."""
-        ids = np.empty(len(offsets) - 1, np.int64)
+    def lines(self, starts: np.ndarray, stops: np.ndarray, text: np.ndarray) -> np.ndarray:
+        """(n,) int64 ids of the lines text[starts[i]:stops[i]]; starts and stops int64, text uint8.
+
+        Lines far apart may have ids of before and after a widening; `resolve` makes them one.
+        """
+        ids = np.empty(len(starts), np.int64)
         missing = np.empty(len(ids), np.int64)
-        missed = look_up(offsets, text, self._keys, self._values, ids, missing)
+        missed = look_up(starts, stops, text, self._keys, self._values, ids, missing)
         for start in range(0, missed, _NEW_ROWS_MAX):
             rows = missing[start : min(start + _NEW_ROWS_MAX, missed)]
-            hashes, found, lengths, places = shapes(offsets, text, rows)
+            hashes, found, lengths, places = shapes(starts, stops, text, rows)
             ids[rows] = self._learn(hashes, found, lengths)[places]
         return ids
 
@@ -86,7 +89,7 @@ class TemplateMiner:
             ids = np.append(self._ids(bodies.dictionary), NO_BODY)
             return ids[pc.fill_null(bodies.indices, len(bodies.dictionary)).to_numpy(zero_copy_only=False)]
         offsets, text = text_buffers(bodies)
-        ids = self.lines(offsets, text)
+        ids = self.lines(offsets[:-1], offsets[1:], text)
         if bodies.null_count:
             ids[pc.is_null(bodies).to_numpy(zero_copy_only=False)] = NO_BODY
         return ids
@@ -126,7 +129,8 @@ class TemplateMiner:
 def shape_text(line: str) -> str:
     """The shape of one line, with the mask character for what varies."""
     text = np.frombuffer(line.encode("utf-8", "replace"), np.uint8)
-    _, found, lengths, _ = shapes(np.array([0, len(text)], np.int64), text, np.zeros(1, np.int64))
+    first = np.zeros(1, np.int64)
+    _, found, lengths, _ = shapes(first, first + len(text), text, first)
     return _decoded(found[0, : lengths[0]])
 
 

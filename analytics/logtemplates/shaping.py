@@ -54,17 +54,23 @@ _SQUARE, _SQUARE_END, _DOT = 91, 93, 46
 
 @njit(cache=True, nogil=True)
 def look_up(
-    offsets: np.ndarray, text: np.ndarray, keys: np.ndarray, values: np.ndarray, ids: np.ndarray, misses: np.ndarray
+    starts: np.ndarray,
+    stops: np.ndarray,
+    text: np.ndarray,
+    keys: np.ndarray,
+    values: np.ndarray,
+    ids: np.ndarray,
+    misses: np.ndarray,
 ) -> int:
     """Fill (n,) ids from the table of known shapes; the rows of unknown ones go to `misses`, their number is returned.
 
-    offsets: (n + 1,) ints into the (bytes,) uint8 text.  keys, values: the (2**k,) table of `insert_all`.
+    starts, stops: (n,) int64 places in the (bytes,) uint8 text.  keys, values: the (2**k,) table of `insert_all`.
     """
     shape, line = np.zeros(SHAPE_MAX, np.uint8), np.empty(LINE_MAX, np.uint8)
     words = shape.view(np.uint64)
     missed = 0
     for row in range(len(ids)):
-        key = _hash(words, _shape_of(text, offsets[row], offsets[row + 1], shape, line))
+        key = _hash(words, _shape_of(text, starts[row], stops[row], shape, line))
         slot = _find(keys, key)
         ids[row] = values[slot]
         if keys[slot] == NO_SHAPE:
@@ -75,7 +81,7 @@ def look_up(
 
 @njit(cache=True, nogil=True)
 def shapes(
-    offsets: np.ndarray, text: np.ndarray, rows: np.ndarray
+    starts: np.ndarray, stops: np.ndarray, text: np.ndarray, rows: np.ndarray
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
     """The k different shapes of (n,) rows, in the order of their first rows.
 
@@ -92,7 +98,7 @@ def shapes(
     found = np.empty((len(rows), SHAPE_MAX), np.uint8)
     count = 0
     for i in range(len(rows)):
-        length = _shape_of(text, offsets[rows[i]], offsets[rows[i] + 1], shape, line)
+        length = _shape_of(text, starts[rows[i]], stops[rows[i]], shape, line)
         key = _hash(words, length)
         slot = _find(seen, key)
         if seen[slot] == NO_SHAPE:
