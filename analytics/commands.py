@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from analytics import analyze
+from analytics import analyze, templates_commands
 from causeway.deployment_options import Config, Data, Samples, StatePlace, Store
 
 Start = Annotated[
@@ -39,6 +39,7 @@ def register(app: typer.Typer) -> None:
     patrol_app.command("run")(patrol_run)
     app.add_typer(patrol_app, name="patrol")
     analyze.register(app)
+    templates_commands.register(app)
 
 
 def graph(
