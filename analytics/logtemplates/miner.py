@@ -50,6 +50,7 @@ class TemplateMiner:
 
         Lines far apart may have ids of before and after a widening; `resolve` makes them one.
         """
+        starts, stops, text = (_read_only(one) for one in (starts, stops, text))
         ids = np.empty(len(starts), np.int64)
         missing = np.empty(len(ids), np.int64)
         missed = look_up(starts, stops, text, self._keys, self._values, ids, missing)
@@ -130,7 +131,7 @@ def shape_text(line: str) -> str:
     """The shape of one line, with the mask character for what varies."""
     text = np.frombuffer(line.encode("utf-8", "replace"), np.uint8)
     first = np.zeros(1, np.int64)
-    _, found, lengths, _ = shapes(first, first + len(text), text, first)
+    _, found, lengths, _ = shapes(_read_only(first), _read_only(first + len(text)), text, first)
     return _decoded(found[0, : lengths[0]])
 
 
@@ -142,6 +143,13 @@ def text_buffers(bodies: pa.Array) -> tuple[np.ndarray, np.ndarray]:
     if not len(wide) or text is None:
         return np.zeros(len(wide) + 1, np.int64), np.zeros(0, np.uint8)
     return np.frombuffer(offsets, np.int64)[wide.offset : wide.offset + len(wide) + 1], np.frombuffer(text, np.uint8)
+
+
+def _read_only(array: np.ndarray) -> np.ndarray:
+    """A view that cannot be written: to numba it is another type, and each type costs seconds to compile."""
+    view = array.view()
+    view.flags.writeable = False
+    return view
 
 
 def _decoded(shape: np.ndarray) -> str:

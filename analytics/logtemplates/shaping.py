@@ -183,8 +183,11 @@ def _shape(text: np.ndarray, start: int, stop: int, shape: np.ndarray) -> int:
             shape[size] = character
             i, size = i + 1, size + 1
             continue
-        if seen & _TELLING:
-            size = _token(shape, first, size, character)
+        if seen == _DIGIT:
+            shape[first] = MASK
+            size = first + 1
+        elif seen & _TELLING:
+            size = _token(shape, first, size, character, seen)
         seen = 0
         if kind == _SPACE:
             if size and shape[size - 1] != _BLANK:
@@ -202,13 +205,18 @@ def _shape(text: np.ndarray, start: int, stop: int, shape: np.ndarray) -> int:
             return -1
         first = size
     if seen & _TELLING:
-        size = _token(shape, first, size, 0)
+        size = _token(shape, first, size, 0, seen)
     return size - 1 if size and shape[size - 1] == _BLANK else size
 
 
 @njit(cache=True, nogil=True)
-def _token(shape: np.ndarray, first: int, end: int, behind: int) -> int:
-    """Rewrite a token with digits or slashes, shape[first:end], and return its new end; `behind`: what follows it."""
+def _token(shape: np.ndarray, first: int, end: int, behind: int, seen: int) -> int:
+    """Rewrite a token with digits or slashes, shape[first:end], and return its new end.
+
+    behind: the byte that follows.  seen: the kinds of its bytes.
+    """
+    if seen & (_LETTER | _HEX | _SLASHES) == 0:
+        return _number(shape, first, end)
     digits, slashes = 0, 0
     for j in range(first, end):
         kind = _KIND[shape[j]]
@@ -221,6 +229,27 @@ def _token(shape: np.ndarray, first: int, end: int, behind: int) -> int:
     if digits <= _KEY_DIGITS and behind == _EQUALS and _KIND[shape[first]] <= _HEX:
         return end
     return _pieces(shape, first, end)
+
+
+@njit(cache=True, nogil=True)
+def _number(shape: np.ndarray, first: int, end: int) -> int:
+    """Digits and joints, `-12.5` or `10.0.0.1`: one mask from the first digit to the last, `#` and `@` apart."""
+    at, size = first, first
+    while at < end:
+        if _KIND[shape[at]] != _DIGIT:
+            shape[size] = shape[at]
+            at, size = at + 1, size + 1
+            continue
+        last = at
+        while at < end and shape[at] != 35 and shape[at] != 64:  # 35 #, 64 @
+            if _KIND[shape[at]] == _DIGIT:
+                last = at
+            elif at > last + 1:
+                break  # two joints: dots between a name and its value
+            at += 1
+        shape[size] = MASK
+        at, size = last + 1, size + 1
+    return size
 
 
 @njit(cache=True, nogil=True)

@@ -70,17 +70,20 @@ def _without_dates(columns: list[str]) -> list[str]:
 
 def _without_lists(columns: list[str]) -> list[str]:
     """A long run of masks with nothing but blanks and commas between them is one mask."""
+    if columns.count(MASKED) < _LIST_MIN:
+        return columns
     found: list[str] = []
     at = 0
     while at < len(columns):
+        if columns[at] != MASKED:
+            found.append(columns[at])
+            at += 1
+            continue
         end, masks = at, 0
         while end < len(columns) and columns[end] in (MASKED, " ", ","):
             masks += columns[end] == MASKED
             end += 1
-        if masks >= _LIST_MIN and columns[at] == MASKED:
-            found.append(MASKED)
-            at = end - (columns[end - 1] == " ")
-        else:
-            found.append(columns[at])
-            at += 1
+        end -= columns[end - 1] == " "
+        found.extend([MASKED] if masks >= _LIST_MIN else columns[at:end])
+        at = end
     return found
