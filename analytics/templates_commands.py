@@ -134,7 +134,14 @@ def try_line(
 
 
 def _open(
-    data: Path | None, config: Path | None, store: str | None, start: str | None, end: str | None, *, output: str, lang: str
+    data: Path | None,
+    config: Path | None,
+    store: str | None,
+    start: str | None,
+    end: str | None,
+    *,
+    output: str,
+    lang: str,
 ) -> tuple[Reader, Window]:
     import time
 
@@ -225,7 +232,9 @@ def _show(found: Survey, page: Page, limit: int) -> None:
         return
     numbers = ("lines", "usual")
     names = ("id", "service", "severity", "lines", "usual", "change", "template")
-    columns = [Column(Message(f"templates.column_{name}"), number=name in numbers, spare=name == "id") for name in names]
+    columns = [
+        Column(Message(f"templates.column_{name}"), number=name in numbers, spare=name == "id") for name in names
+    ]
     page.table(
         columns,
         [

@@ -41,7 +41,7 @@ Parsed = tuple[Sequence[object], Sequence[str]]  # the group and the template te
 def scores(groups: Sequence[object], texts: Sequence[str], truth: Sequence[str]) -> dict[str, float]:
     """GA, FGA, PA and FTA of n lines, and the number of groups."""
     ours, theirs = _members(groups), _members(truth)
-    right = {members for members in ours.values()} & set(theirs.values())
+    right = set(ours.values()) & set(theirs.values())
     told = [members for members in right if texts[members[0]] == truth[members[0]]]
     return {
         "ga": sum(map(len, right)) / len(truth),
@@ -129,7 +129,11 @@ def peer_stream(file: Path) -> dict[str, Any]:
     lines = _column(file, lines_max=PEER_LINES).to_pylist()
     cpu = time.process_time()
     ids, _ = drain3(lines)
-    return {"lines": len(lines), "lines_per_s": round(len(lines) / (time.process_time() - cpu)), "templates": len(set(ids))}
+    return {
+        "lines": len(lines),
+        "lines_per_s": round(len(lines) / (time.process_time() - cpu)),
+        "templates": len(set(ids)),
+    }
 
 
 def _column(file: Path, *, lines_max: int = ARROW_LINES) -> pa.ChunkedArray:

@@ -154,4 +154,3 @@ def _read_only(array: np.ndarray) -> np.ndarray:
 
 def _decoded(shape: np.ndarray) -> str:
     return shape.tobytes().decode("utf-8", errors="replace")
-

@@ -89,7 +89,7 @@ class Mine:
             return self._by_id[exact]
         fitting = (
             (order, template_id)
-            for first in (columns[:1] or ("",))[0:1] + (OPEN,)
+            for first in (*(columns[:1] or ("",))[0:1], OPEN)
             for order, template_id in self._opened.get((len(columns), first), ())
             if _fits(self._by_id[template_id].columns, columns)
         )
@@ -200,9 +200,7 @@ def _widened(columns: Columns, i: int) -> Columns:
 
 
 def _fits(wide: Columns, columns: Columns) -> bool:
-    return all(
-        ours == theirs or (ours == OPEN and is_word(theirs)) for ours, theirs in zip(wide, columns, strict=True)
-    )
+    return all(ours == theirs or (ours == OPEN and is_word(theirs)) for ours, theirs in zip(wide, columns, strict=True))
 
 
 def _varies(columns: Columns, i: int, values: list[str]) -> bool:

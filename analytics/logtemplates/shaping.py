@@ -129,7 +129,7 @@ def _find(keys: np.ndarray, key: int) -> int:
 
 
 @njit(cache=True, nogil=True)
-def _hash(words: np.ndarray, length: int) -> np.int64:
+def _hash(words: np.ndarray, length: int) -> int:
     """Eight bytes a step, each multiplied and folded, with the finaliser of splitmix64 (Steele et al., OOPSLA 2014)."""
     value = np.uint64(length) * np.uint64(0x9E3779B97F4A7C15)
     for i in range((length + 7) // 8):
@@ -138,7 +138,7 @@ def _hash(words: np.ndarray, length: int) -> np.int64:
     value = (value ^ (value >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)
     value = (value ^ (value >> np.uint64(27))) * np.uint64(0x94D049BB133111EB)
     value ^= value >> np.uint64(31)
-    return np.int64(value) if value != np.uint64(0) else np.int64(1)
+    return np.int64(value) if value != np.uint64(0) else np.int64(1)  # type: ignore[return-value]
 
 
 @njit(cache=True, nogil=True)
@@ -168,7 +168,7 @@ def _cut(text: np.ndarray, start: int, stop: int) -> int:
 
 
 @njit(cache=True, nogil=True)
-def _shape(text: np.ndarray, start: int, stop: int, shape: np.ndarray) -> int:
+def _shape(text: np.ndarray, start: int, stop: int, shape: np.ndarray) -> int:  # noqa: C901 (one loop is twice as fast as calls)
     """Write the shape and return its length; -1 for a line that must be unwrapped first."""
     i, size, first, seen = start, 0, 0, 0
     while i < stop:
@@ -194,7 +194,7 @@ def _shape(text: np.ndarray, start: int, stop: int, shape: np.ndarray) -> int:
                 shape[size] = _BLANK
                 size += 1
             i += 1
-        elif kind == _HIGH or kind == _DELIMITER:
+        elif kind < _CONTROL:
             shape[size] = character
             i, size = i + 1, size + 1
             if character == _QUOTE:
@@ -287,7 +287,7 @@ def _path(shape: np.ndarray, first: int, end: int) -> int:
 
 @njit(cache=True, nogil=True)
 def _is_word(shape: np.ndarray, first: int, end: int) -> bool:
-    """Whether a token with one digit is a word (`ssh2`, `L3`): the digit touches a letter and does not begin a piece."""
+    """Whether a token with one digit is a word (`ssh2`, `L3`): the digit stands behind a letter."""
     plain = 0
     for j in range(first, end):
         kind = _KIND[shape[j]]
@@ -377,6 +377,6 @@ def _listed(text: np.ndarray, i: int, stop: int, shape: np.ndarray, size: int) -
                 break
             shape[size] = MASK
             return end, size + 1
-        if character == _SQUARE or character == 40 or character == 123 or character == _EQUALS:
+        if character in (_SQUARE, 40, 123, _EQUALS):
             break
     return i, size

@@ -47,7 +47,9 @@ def save(miner: TemplateMiner, path: Path) -> None:
         beside.replace(path)
     except OSError as error:
         beside.unlink(missing_ok=True)
-        raise StoreError(f"cannot write log templates to {path}: {error}; check the disk and its permissions") from error
+        raise StoreError(
+            f"cannot write log templates to {path}: {error}; check the disk and its permissions"
+        ) from error
 
 
 def load(path: Path, miner: TemplateMiner | None = None) -> TemplateMiner:
@@ -68,7 +70,8 @@ def load(path: Path, miner: TemplateMiner | None = None) -> TemplateMiner:
         raise StoreError(f"cannot read log templates from {path}: {error}; move the file away to start anew") from error
     aliases = {row["id"]: row["now"] for row in found["aliases"].to_pylist()}
     templates = (
-        Template(row["id"], tuple(row["columns"]), row["order"], row["version"]) for row in found["templates"].to_pylist()
+        Template(row["id"], tuple(row["columns"]), row["order"], row["version"])
+        for row in found["templates"].to_pylist()
     )
     miner.mine.restore(templates, aliases)
     if table["rules"][0].as_py() == RULES:

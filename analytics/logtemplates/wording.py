@@ -18,7 +18,7 @@ _JOINED = re.compile(  # addresses, times and hardware addresses: pieces with a 
     r"(?<![\w:])(?:[\w.$/\x01+-]*[./\x01][\w.$/\x01+-]*|[0-9A-Fa-f]{1,4}|[A-Z](?=:\x01))"
     r"(?::{1,2}(?:[0-9A-Fa-f]{1,4}(?![\w])|[\w.+-]*\x01[\w.+\x01-]*))+(?!:?[\w\x01])"
 )
-_PARTS = re.compile(r"(\.{2,}|-{2,}|\*{2,}|[\s,;=()\[\]{}<>\"'|:@#，。：；（）【】])")
+_PARTS = re.compile(r"(\.{2,}|-{2,}|\*{2,}|[\s,;=()\[\]{}<>\"'|:@#]|[^\x00-\x7f]+)")
 _AFFIXES = re.compile(r"^([*!&?~^%+\\/.-]*)(.*?)([.!?*]*)$", re.DOTALL)
 _PREFIX = re.compile(r"([^\W\d_]{2,}[-.])[\x01.+-]+")
 _CONSTANT = re.compile(r"(?i:true|false|null)|[0-9a-fA-F]{8,}")
