@@ -63,7 +63,7 @@ def mined(lines: Sequence[str]) -> Parsed:
 
 def drain3(lines: Sequence[str]) -> Parsed:
     """What drain3 gives as it comes; its masks read `<*>` in its own templates."""
-    from drain3 import TemplateMiner as Drain  # a development dependency
+    from drain3 import TemplateMiner as Drain  # pyright: ignore[reportMissingImports]  # a development dependency
 
     drain = Drain()
     ids = [drain.add_log_message(line)["cluster_id"] for line in lines]

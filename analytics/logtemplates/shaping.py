@@ -98,7 +98,7 @@ def shapes(
     found = np.empty((len(rows), SHAPE_MAX), np.uint8)
     count = 0
     for i in range(len(rows)):
-        length = _shape_of(text, starts[rows[i]], stops[rows[i]], shape, line)
+        length = _shape_of(text, int(starts[rows[i]]), int(stops[rows[i]]), shape, line)
         key = _hash(words, length)
         slot = _find(seen, key)
         if seen[slot] == NO_SHAPE:
@@ -173,7 +173,7 @@ def _shape(text: np.ndarray, start: int, stop: int, shape: np.ndarray) -> int:  
     i, size, first, seen = start, 0, 0, 0
     while i < stop:
         character = text[i]
-        kind = _KIND[character]
+        kind = int(_KIND[character])
         if kind < _BOUNDARY:
             shape[size] = character
             seen |= kind
@@ -219,7 +219,7 @@ def _token(shape: np.ndarray, first: int, end: int, behind: int, seen: int) -> i
         return _number(shape, first, end)
     digits, slashes = 0, 0
     for j in range(first, end):
-        kind = _KIND[shape[j]]
+        kind = int(_KIND[shape[j]])
         digits += kind == _DIGIT
         slashes += kind & _SLASHES
     if slashes and _is_path(shape, first, end, slashes // _SLASHES):
@@ -290,7 +290,7 @@ def _is_word(shape: np.ndarray, first: int, end: int) -> bool:
     """Whether a token with one digit is a word (`ssh2`, `L3`): the digit stands behind a letter."""
     plain = 0
     for j in range(first, end):
-        kind = _KIND[shape[j]]
+        kind = int(_KIND[shape[j]])
         plain += kind == _LETTER
         if kind == _DIGIT and (j == first or _KIND[shape[j - 1]] > _HEX):
             return False
