@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from analytics import analyze
+from analytics import analyze, templates_commands
 from causeway.deployment_options import Config, Data, Samples, StatePlace, Store
 
 Start = Annotated[
@@ -42,6 +42,7 @@ def register(app: typer.Typer) -> None:
     app.add_typer(patrol_app, name="patrol")
     traces.register(app)
     analyze.register(app)
+    templates_commands.register(app)
 
 
 def graph(

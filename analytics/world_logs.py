@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from itertools import pairwise
+from typing import Protocol
 
 import numpy as np
 import pandas as pd
@@ -22,24 +23,65 @@ PIECE_LINES = 200_000
 _COLUMNS = ("time_ns", "service", "severity", "severity_number", "body")
 
 
+class Templates(Protocol):
+    """What tells the template of a line. Ids may be given anew while lines are read: `now` has the last word."""
+
+    def ids(self, bodies: pa.ChunkedArray) -> np.ndarray:
+        """(n,) int64 template ids of (n,) texts without nulls."""
+        ...
+
+    def now(self, ids: np.ndarray) -> np.ndarray:
+        """(n,) the ids as they are after all lines were read."""
+        ...
+
+    def texts(self, ids: np.ndarray) -> Mapping[int, str]:
+        """The text of each of the ids."""
+        ...
+
+
+@dataclass(slots=True)
+class Shapes:
+    """Templates by the shape of each line alone."""
+
+    _texts: dict[int, str] = field(default_factory=dict)
+
+    def ids(self, bodies: pa.ChunkedArray) -> np.ndarray:
+        from analytics.logtemplates.shapes import template_ids  # compiled code: loaded only when lines are read
+
+        ids, texts = template_ids(bodies)
+        self._texts.update({key: text for key, text in texts.items() if key not in self._texts})
+        return ids
+
+    def now(self, ids: np.ndarray) -> np.ndarray:
+        return ids
+
+    def texts(self, ids: np.ndarray) -> Mapping[int, str]:
+        return {key: self._texts[key] for key in ids.tolist() if key in self._texts}
+
+
 @dataclass(slots=True)
 class _Counts:
-    """What is kept of the lines read so far: counts by (service, template, slot) and each template's text."""
+    """What is kept of the lines read so far: counts by (service, template, slot)."""
 
+    templates: Templates
     frames: list[pd.DataFrame] = field(default_factory=list)
-    texts: dict[int, str] = field(default_factory=dict)
     lines: int = 0
     read_from_ns: int | None = None
 
 
 def log_series(
-    store: Reader, reads: tuple[Window, ...], timeline: Timeline, *, lines_max: int = LINES_MAX
+    store: Reader,
+    reads: tuple[Window, ...],
+    timeline: Timeline,
+    *,
+    lines_max: int = LINES_MAX,
+    templates: Templates | None = None,
 ) -> tuple[LogSeries, bool]:
     """Counts by (service, template_id), and whether the cap was reached.
 
     Above `lines_max` the newest lines are counted; slots before the oldest of them are NaN, not 0.
     """
-    counts = _Counts()
+    counts = _Counts(templates or Shapes())
     for piece in _pieces(store, reads, timeline.step_ns):
         left = lines_max - counts.lines
         page = store.logs(piece, columns=_COLUMNS, limit=left, newest_first=True)
@@ -71,9 +113,7 @@ def _split(store: Reader, window: Window, step_ns: int) -> list[Window]:
 
 
 def _count(counts: _Counts, table: pa.Table, timeline: Timeline) -> None:
-    from analytics.logtemplates.shapes import template_ids  # compiled code: loaded only when lines are read
-
-    ids, texts = template_ids(pc.fill_null(table.column("body").cast(pa.string()), ""))
+    ids = counts.templates.ids(pc.fill_null(table.column("body").cast(pa.string()), ""))
     services, service = text_codes(table.column("service"))
     severities, severity = text_codes(table.column("severity"))
     number = pc.fill_null(table.column("severity_number"), 0).to_numpy()
@@ -91,15 +131,14 @@ def _count(counts: _Counts, table: pa.Table, timeline: Timeline) -> None:
         lines=("slot", "size"), severity_number=("severity_number", "max"), severity=("severity", "max")
     )
     counts.frames.append(grouped.assign(service=services[grouped["service"]], severity=severities[grouped["severity"]]))
-    counts.texts.update({key: text for key, text in texts.items() if key not in counts.texts})
 
 
 def _assemble(counts: _Counts, timeline: Timeline, capped: bool) -> LogSeries:
     if not counts.frames:
         return empty_logs(timeline)
-    rows = pd.concat(counts.frames, ignore_index=True).sort_values(
-        ["service", "template_id", "severity_number"], kind="stable"
-    )
+    rows = pd.concat(counts.frames, ignore_index=True)
+    rows["template_id"] = counts.templates.now(rows["template_id"].to_numpy())
+    rows = rows.sort_values(["service", "template_id", "severity_number"], kind="stable")
     meta = rows.groupby(["service", "template_id"], as_index=False).last()
     key = rows.groupby(["service", "template_id"]).ngroup().to_numpy()
     shape = (len(meta), len(timeline))
@@ -111,7 +150,7 @@ def _assemble(counts: _Counts, timeline: Timeline, capped: bool) -> LogSeries:
     matrix = flat.reshape(shape).astype(np.float32)
     if capped and counts.read_from_ns is not None:
         matrix[:, timeline.times_ns < counts.read_from_ns] = np.nan
-    return LogSeries(_meta(meta, counts.texts), matrix)
+    return LogSeries(_meta(meta, counts.templates.texts(meta["template_id"].to_numpy())), matrix)
 
 
 def _meta(rows: pd.DataFrame, texts: Mapping[int, str]) -> pd.DataFrame:

@@ -28,14 +28,14 @@ def messages(offsets: np.ndarray, text: np.ndarray) -> tuple[np.ndarray, np.ndar
         room += min(offsets[row + 1] - offsets[row], LINE_MAX)
     found, line = np.empty(room, np.uint8), np.empty(LINE_MAX, np.uint8)
     for row in range(len(offsets) - 1):
-        length = _unwrap(text, offsets[row], offsets[row + 1], line)
+        length = unwrap(text, offsets[row], offsets[row + 1], line)
         found[starts[row] : starts[row] + length] = line[:length]
         starts[row + 1] = starts[row] + length
     return starts, found
 
 
 @njit(cache=True, nogil=True)
-def _unwrap(text: np.ndarray, start: int, stop: int, line: np.ndarray) -> int:
+def unwrap(text: np.ndarray, start: int, stop: int, line: np.ndarray) -> int:
     """Write the message of text[start:stop] into `line` and return its length, at most LINE_MAX."""
     value, coded = _message_start(text, start, stop), True
     if value < 0:
