@@ -37,7 +37,7 @@ def asking_for_token(app: ASGIApp, token: str) -> ASGIApp:
     return guarded
 
 
-class TokenInterceptor(grpc.aio.ServerInterceptor):
+class TokenInterceptor(grpc.aio.ServerInterceptor):  # type: ignore[misc]
     """Answers UNAUTHENTICATED to calls whose metadata lack the token."""
 
     def __init__(self, token: str) -> None:

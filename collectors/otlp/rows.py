@@ -9,11 +9,12 @@ from functools import cached_property
 import numpy as np
 import pyarrow as pa
 
+from causeway.conventions.resource import Resource
 from causeway.errors import BadRequest, TooLarge
 from causeway.records import TABLES
 from collectors.decoded import Outcome
 from collectors.otlp.gather import texts, values, words_by_code
-from collectors.otlp.resources import Remembered, Resource, name_hash, resources_table
+from collectors.otlp.resources import Remembered, name_hash, resources_table
 from collectors.otlp.table_layout import Layout
 from collectors.otlp.walker import Walked
 

@@ -37,6 +37,29 @@ _NUMBER: Json = {"type": "long", "index": False}
 _STORED: Json = {"type": "object", "enabled": False}
 _TIME: Json = {"type": "date_nanos"}
 _ATTRIBUTES: Json = {"type": "flattened", "ignore_above": ATTRIBUTE_CHARS_MAX, "doc_values": False}
+# The attributes of a resource are the same in very many documents: those that people look for are columns, all of
+# them are indexed once in the index of resources.
+_RESOURCE_COLUMNS = (
+    "service.name",
+    "service.namespace",
+    "service.version",
+    "service.instance.id",
+    "deployment.environment.name",
+    "host.name",
+    "k8s.namespace.name",
+    "k8s.pod.name",
+    "k8s.node.name",
+    "container.id",
+)
+_RESOURCE: Json = {
+    "properties": {
+        "attributes": {
+            "dynamic": False,
+            "subobjects": False,
+            "properties": dict.fromkeys(_RESOURCE_COLUMNS, _COLUMN),
+        }
+    }
+}
 
 
 def _object(**properties: Json) -> Json:
@@ -58,7 +81,7 @@ def _spans() -> Json:
         "duration": _NUMBER,
         "status": _object(code=_COLUMN),
         "attributes": _ATTRIBUTES,
-        "resource": _object(attributes=_ATTRIBUTES),
+        "resource": _RESOURCE,
         "scope": _STORED,
         "events": _STORED,
         "links": _STORED,
@@ -77,7 +100,7 @@ def _logs() -> Json:
         "event_name": _COLUMN,
         "trace_id": {**_TERM, "doc_values": False},
         "attributes": _ATTRIBUTES,
-        "resource": _object(attributes=_ATTRIBUTES),
+        "resource": _RESOURCE,
         "scope": _STORED,
         "service": {"properties": _SERVICE_ALIAS},
         "causeway": _object(

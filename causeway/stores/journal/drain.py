@@ -10,6 +10,7 @@ import threading
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import Protocol, TypeVar
 
@@ -215,7 +216,7 @@ class Drain:
     def _run(self) -> None:
         while True:
             batch = self._insist(self._next)
-            if batch is None or self._insist(lambda: self._deliver(batch)) is None:  # noqa: B023
+            if batch is None or self._insist(partial(self._deliver, batch)) is None:
                 return
 
     def _insist(self, work: Callable[[], T]) -> T | None:

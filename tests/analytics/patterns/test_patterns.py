@@ -50,9 +50,7 @@ def amplified(at: int) -> Made:
             for place in range(3)
         ]
 
-    return Made(
-        "a", "top", 0, 400, tuple(tries("a", "b", "outer", 100, lambda: tries("b", "c", "inner", 20, list)))
-    )
+    return Made("a", "top", 0, 400, tuple(tries("a", "b", "outer", 100, lambda: tries("b", "c", "inner", 20, list))))
 
 
 def ring(at: int) -> Made:
