@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from typing import Protocol, runtime_checkable
 
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -19,6 +20,15 @@ from causeway.stores.contract import (
     StoreStatus,
 )
 from causeway.window import Window
+
+
+@runtime_checkable
+class KeepsExemplars(Protocol):
+    """Records that keep the exemplars of samples which others keep."""
+
+    def exemplars_of(self, window: Window, series_ids: pa.Array | None) -> pa.Table:
+        """By (series_id, time_ns); None: of all series."""
+        ...
 
 
 class CombinedReader:
@@ -81,7 +91,13 @@ class CombinedReader:
         return self._both(lambda store: store.histograms(window, where), ("series_id", "time_ns"))
 
     def exemplars(self, window: Window, where: SampleFilter | None = None) -> pa.Table:
-        return self._both(lambda store: store.exemplars(window, where), ("series_id", "time_ns"))
+        order = ("series_id", "time_ns")
+        if not isinstance(self._records, KeepsExemplars):
+            return self._both(lambda store: store.exemplars(window, where), order)
+        series = None if where is None else self._samples.series(where)["series_id"].combine_chunks()
+        mine = self._records.exemplars_of(window, series)
+        other = _answer(lambda store: store.exemplars(window, where), self._samples)
+        return _sorted(mine if other is None else pa.concat_tables([mine, other]), order)
 
     def _both(self, ask: Callable[[Reader], pa.Table], order: tuple[str, ...]) -> pa.Table:
         """The answers put together. Raises UnsupportedQuery when neither store can answer."""
@@ -93,7 +109,7 @@ class CombinedReader:
                 return ask(self._samples)
             return found
         known = pc.is_in(other["series_id"], value_set=mine["series_id"].combine_chunks())
-        return pa.concat_tables([mine, other.filter(pc.invert(known))]).sort_by([(name, "ascending") for name in order])
+        return _sorted(pa.concat_tables([mine, other.filter(pc.invert(known))]), order)
 
     # -- records -------------------------------------------------------------------------------------------------
 
@@ -144,6 +160,10 @@ class CombinedReader:
 
     def log_counts(self, window: Window, *, step_ns: int | None = None, service: str | None = None) -> pa.Table:
         return self._records.log_counts(window, step_ns=step_ns, service=service)
+
+
+def _sorted(table: pa.Table, order: tuple[str, ...]) -> pa.Table:
+    return table.sort_by([(name, "ascending") for name in order])
 
 
 def _answer(ask: Callable[[Reader], pa.Table], store: Reader) -> pa.Table | None:

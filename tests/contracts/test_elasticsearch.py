@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+import pyarrow as pa
 import pytest
 
 from causeway import records
@@ -15,7 +16,7 @@ from causeway.stores.prometheus.sink import READS
 from causeway.stores.prometheus.store import PrometheusStore
 from causeway.window import MINUTE_NS
 from tests.contracts.samples_only import samples_store
-from tests.contracts.store_contract import SHOP, WINDOW, StoreContract
+from tests.contracts.store_contract import SHOP, WINDOW, StoreContract, sent
 from tests.servers.elasticsearch import Cluster
 from tests.servers.victoriametrics import victoria_metrics
 from tests.small_store import shop_batch
@@ -89,6 +90,25 @@ class TestElasticsearchWithSamples(StoreContract):
         """Records as they are; samples under a label of this test's own."""
         with samples_store(samples_url) as samples:
             yield BothStore(records_store, samples)
+
+    def test_exemplars_lie_beside_the_spans(self, store: Store) -> None:
+        """They are kept with the records, once, and found by what the samples know of their series."""
+        series = sent("series")
+        rows = [
+            {"series_id": series_id, "time_ns": WINDOW.start_ns + place, "value": place / 4, "trace_id": b"\1" * 16}
+            | {"span_id": b"\2" * 8, "attributes": [("key", "汉字")]}
+            for place, series_id in enumerate(sorted(series["series_id"].to_pylist())[:4])
+        ]
+        batch = Batch({"exemplars": pa.Table.from_pylist(rows, schema=records.EXEMPLARS)})
+        for _ in range(2):
+            store.add(batch)
+            store.flush()
+        assert store.exemplars(WINDOW).to_pylist() == rows
+        names = {row["series_id"]: row["name"] for row in series.to_pylist()}
+        wanted = names[rows[0]["series_id"]]
+        found = store.exemplars(WINDOW, SampleFilter(names=[wanted])).to_pylist()
+        assert found == [row for row in rows if names[row["series_id"]] == wanted]
+        assert store.exemplars(WINDOW.shifted(-10 * MINUTE_NS)).num_rows == 0
 
 
 class BothStore(CombinedReader):

@@ -25,7 +25,7 @@ from causeway.stores.contract import (
 from causeway.stores.elasticsearch import aggregations
 from causeway.stores.elasticsearch.client import connect, plain_errors
 from causeway.stores.elasticsearch.layouts import layout_named
-from causeway.stores.elasticsearch.layouts.causeway import decode_events
+from causeway.stores.elasticsearch.layouts.causeway import decode_events, decode_exemplars
 from causeway.stores.elasticsearch.layouts.layout import Clause, Hit, Layout, LogLayout, document_range, reach
 from causeway.stores.elasticsearch.matching import log_mask, span_columns, span_mask
 from causeway.stores.elasticsearch.names import Names
@@ -327,6 +327,15 @@ class ElasticsearchReader:
 
     def exemplars(self, window: Window, where: SampleFilter | None = None) -> pa.Table:
         _no_samples(window, where)
+
+    def exemplars_of(self, window: Window, series_ids: pa.Array | None) -> pa.Table:
+        """Exemplars of these series (None: of all) by (series_id, time_ns). Whose series these are the samples know."""
+        clauses = (document_range("@timestamp", window), {"term": {"causeway.point": "exemplar"}})
+        parts = [records.EXEMPLARS.empty_table()]
+        for hits in self._scanner.pages(Query(self._names.points, clauses, whole=True)):
+            part = decode_exemplars(hits)
+            parts.append(part if series_ids is None else part.filter(pc.is_in(part["series_id"], value_set=series_ids)))
+        return pa.concat_tables(parts).sort_by([("series_id", "ascending"), ("time_ns", "ascending")])
 
     # -- rollups -------------------------------------------------------------------------------------------------
 

@@ -126,6 +126,21 @@ def decode_events(hits: Sequence[Hit]) -> pa.Table:
     return pa.table([columns[name] for name in records.EVENTS.names], schema=records.EVENTS)
 
 
+def decode_exemplars(hits: Sequence[Hit]) -> pa.Table:
+    """`records.EXEMPLARS` from the documents of our exemplars, in the order of the hits."""
+    documents = [hit["_source"] for hit in hits]
+    own = [document["exemplar"] for document in documents]
+    columns: dict[str, pa.Array] = {
+        "series_id": pa.array([document["causeway"]["series_id"] for document in documents], pa.int64()),
+        "time_ns": made.times_ns([document.get("@timestamp") for document in documents]),
+        "value": pa.array([float("nan") if part.get("value") is None else part["value"] for part in own], pa.float64()),
+        "trace_id": made.ids([part.get("trace_id") for part in own], 16),
+        "span_id": made.ids([part.get("span_id") for part in own], 8),
+        "attributes": made.attribute_maps([part.get("attributes") for part in own]),
+    }
+    return pa.table([columns[name] for name in records.EXEMPLARS.names], schema=records.EXEMPLARS)
+
+
 def _terms(wanted: dict[str, str | None]) -> list[Clause]:
     """Equality; empty text is what a document may leave out."""
     return [
