@@ -18,7 +18,7 @@ from causeway.stores.elasticsearch.names import Names
 from causeway.stores.elasticsearch.reader import ElasticsearchReader
 from causeway.stores.elasticsearch.retention import Keeper
 from causeway.window import DAY_NS, HOUR_NS
-from tests.servers.elasticsearch import cluster
+from tests.servers.elasticsearch import Cluster
 from tests.servers.process import wait_for
 from tests.stores.elasticsearch.namespaces import namespace
 from tests.stores.elasticsearch.span_documents import send
@@ -28,10 +28,9 @@ from tests.stores.linking.test_linker import link
 from tests.table_store import TableStore
 
 
-@pytest.fixture(scope="module")
-def server():
-    with cluster() as running:
-        yield running
+@pytest.fixture
+def server(elasticsearch: Cluster) -> Cluster:
+    return elasticsearch
 
 
 @pytest.fixture

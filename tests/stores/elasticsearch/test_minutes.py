@@ -18,7 +18,7 @@ from causeway.stores.elasticsearch.rollup_documents import RollupDocuments
 from causeway.stores.elasticsearch.settings import ElasticsearchSettings
 from causeway.stores.linking.minutes import LINKED_COLUMNS
 from causeway.window import HOUR_NS, Window
-from tests.servers.elasticsearch import cluster
+from tests.servers.elasticsearch import Cluster
 from tests.stores.elasticsearch.namespaces import namespace
 from tests.stores.elasticsearch.span_documents import send
 from tests.stores.linking.random_spans import START_NS, random_spans
@@ -27,10 +27,9 @@ from tests.stores.linking.test_linker import MEASURES, Sums, add_up, link
 WHOLE = Window(START_NS - HOUR_NS, START_NS + HOUR_NS)
 
 
-@pytest.fixture(scope="module")
-def server():
-    with cluster() as running:
-        yield running
+@pytest.fixture
+def server(elasticsearch: Cluster) -> Cluster:
+    return elasticsearch
 
 
 @pytest.fixture

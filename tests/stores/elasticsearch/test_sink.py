@@ -15,7 +15,7 @@ from causeway.stores.elasticsearch.client import connect
 from causeway.stores.elasticsearch.generations import Generations
 from causeway.stores.elasticsearch.settings import ElasticsearchSettings
 from causeway.stores.elasticsearch.sink import ElasticsearchSink
-from tests.servers.elasticsearch import Cluster, cluster
+from tests.servers.elasticsearch import Cluster
 from tests.small_store import Shop, shop_batch
 from tests.stores.elasticsearch.namespaces import namespace
 
@@ -24,10 +24,9 @@ SPANS = BATCH["spans"].num_rows
 NEW = sum(BATCH[name].num_rows for name in ("spans", "logs", "events"))
 
 
-@pytest.fixture(scope="module")
-def server() -> Iterator[Cluster]:
-    with cluster() as found:
-        yield found
+@pytest.fixture
+def server(elasticsearch: Cluster) -> Cluster:
+    return elasticsearch
 
 
 @pytest.fixture

@@ -19,7 +19,7 @@ from causeway.stores.elasticsearch.retention import Keeper
 from causeway.stores.elasticsearch.settings import ElasticsearchSettings, Retention
 from causeway.stores.elasticsearch.sink import ElasticsearchSink
 from causeway.window import DAY_NS
-from tests.servers.elasticsearch import VERSION, Cluster, cluster
+from tests.servers.elasticsearch import VERSION, Cluster
 from tests.small_store import Shop, shop_batch
 from tests.stores.elasticsearch.namespaces import namespace
 
@@ -29,10 +29,9 @@ FULL = ServerCapabilities(
 )
 
 
-@pytest.fixture(scope="module")
-def server() -> Iterator[Cluster]:
-    with cluster() as found:
-        yield found
+@pytest.fixture
+def server(elasticsearch: Cluster) -> Cluster:
+    return elasticsearch
 
 
 @pytest.fixture
