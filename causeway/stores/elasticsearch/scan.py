@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import queue
 import threading
+import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import partial
@@ -27,6 +28,7 @@ SLICES = 2
 # Pages that wait for the reader; a page of spans without attributes is some 2 MB.
 PAGES_WAITING_MAX = 4
 TRACES_PER_REQUEST = 8_192  # of at most 65,536 (index.max_terms_count)
+_SHARDS_WAITS_S = (0.1, 0.3, 0.9)
 MISSING = {"ignore_unavailable": "true", "allow_no_indices": "true"}
 
 # What the linker needs of a span.
@@ -206,11 +208,23 @@ _JSON = {"accept": "application/json", "content-type": "application/json"}
 
 
 def request(client: Elasticsearch, method: str, path: str, body: Any, **parameters: str) -> Any:
-    """The parsed answer of one request. Raises the client's errors."""
+    """The parsed answer of one request. Raises the client's errors.
+
+    Shards that fail are asked again for a moment: those of an index that is just being made do.
+    """
     target = quote(path, safe="/*,.-_")
     if parameters:
         target += "?" + urlencode(parameters)
-    return client.perform_request(method, target, headers=_JSON, body=body).body
+    for wait_s in (*_SHARDS_WAITS_S, None):
+        answer = client.perform_request(method, target, headers=_JSON, body=body).body
+        if wait_s is None or not _shards_failed(answer):
+            break
+        time.sleep(wait_s)
+    return answer
+
+
+def _shards_failed(answer: Any) -> bool:
+    return isinstance(answer, dict) and bool((answer.get("_shards") or {}).get("failed"))
 
 
 @contextlib.contextmanager
