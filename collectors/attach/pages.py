@@ -9,7 +9,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from causeway import records
-from causeway.stores.elasticsearch.scan import LINKED_COLUMNS
+from causeway.stores.linking.minutes import LINKED_COLUMNS
 
 MODES = ("rollups", "copy")
 # What a mode asks of a source; `resource` are the resource attributes.

@@ -19,6 +19,7 @@ from elasticsearch import Elasticsearch
 from causeway.errors import StoreError
 from causeway.stores.elasticsearch.client import plain_errors
 from causeway.stores.elasticsearch.layouts.layout import Clause, Hit, Layout, document_range, reach
+from causeway.stores.linking.minutes import LINKED_COLUMNS
 from causeway.window import MINUTE_NS, Window
 
 PAGE_DOCUMENTS = 10_000  # the most that one request may ask for (index.max_result_window)
@@ -30,24 +31,6 @@ PAGES_WAITING_MAX = 4
 TRACES_PER_REQUEST = 8_192  # of at most 65,536 (index.max_terms_count)
 _SHARDS_WAITS_S = (0.1, 0.3, 0.9)
 MISSING = {"ignore_unavailable": "true", "allow_no_indices": "true"}
-
-# What the linker needs of a span.
-LINKED_COLUMNS = (
-    "trace_id",
-    "span_id",
-    "parent_span_id",
-    "service",
-    "operation",
-    "kind",
-    "start_ns",
-    "duration_ns",
-    "status",
-    "instance",
-    "version",
-    "peer_service",
-    "peer_type",
-    "protocol",
-)
 
 
 class SpanSource(Protocol):

@@ -24,6 +24,7 @@ from causeway.stores.embedded.seen import SeenMinutes
 from causeway.stores.linking.hashing import IdentitySet
 from causeway.stores.linking.identity import IDENTITIES
 from causeway.stores.linking.linker import Linker
+from causeway.stores.linking.minutes import LINKED_COLUMNS
 
 REFERENCES = ("resources", "series")
 RECORDS = ("spans", "logs", "samples", "histograms", "exemplars", "events")
@@ -45,20 +46,6 @@ COMMIT_ORDER = (
 # A flush of this many rows is written in its final form at once; smaller ones wait for compaction.
 FINAL_ROWS = 65_536
 LEVEL_FINAL, LEVEL_SMALL = 3, 1
-_LINKED_COLUMNS = (
-    "parent_span_id",
-    "service",
-    "operation",
-    "kind",
-    "status",
-    "instance",
-    "version",
-    "protocol",
-    "peer_service",
-    "peer_type",
-    "start_ns",
-    "duration_ns",
-)
 
 
 class TableWriter:
@@ -71,7 +58,7 @@ class TableWriter:
         self.tables = {name: DeltaSignal(folder, name, create=True) for name in records.TABLES}
         self._linker = Linker()
         self._seen = {
-            name: SeenMinutes(self.tables[name], columns=_LINKED_COLUMNS if name == "spans" else ())
+            name: SeenMinutes(self.tables[name], columns=LINKED_COLUMNS if name == "spans" else ())
             for name in IDENTITIES
         }
         self._known = {name: self._load_known(name) for name in REFERENCES}
