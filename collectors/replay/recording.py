@@ -44,6 +44,10 @@ class Recording:
             raise ConfigError("the recording holds no record in the chosen window; widen --from and --to")
         return Window(min(first for first, _ in ends), max(last for _, last in ends) + 1)
 
+    def within(self, window: Window) -> Recording:
+        """The records of the window alone."""
+        return Recording({signal: _within(table, signal, window) for signal, table in self.tables.items()})
+
 
 def read(folder: Path, *, signals: tuple[str, ...] = SIGNALS, window: Window | None = None) -> Recording:
     """The records of the folder in the window. Raises ConfigError for what is not a recording."""
