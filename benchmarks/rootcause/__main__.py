@@ -18,7 +18,7 @@ from typing import Any
 import numpy as np
 
 from benchmarks.machine import report
-from benchmarks.rootcause import nezha
+from benchmarks.rootcause import incidents, nezha, petshop
 from benchmarks.rootcause.answers import Answer, answer
 from benchmarks.rootcause.baselines import BASELINES
 from benchmarks.rootcause.cases import Case
@@ -27,6 +27,8 @@ from benchmarks.rootcause.ranking import figures
 
 DATASETS: dict[str, Callable[[Path], list[Case]]] = {
     "nezha": nezha.cases,
+    "petshop": petshop.cases,
+    "rootcausebench": incidents.cases,
 }
 
 
@@ -49,7 +51,7 @@ def summary(found: Sequence[Answer]) -> dict[str, Any]:
         "answers": [
             {
                 "case": one.case.name,
-                "truth": sorted(one.case.truth)[0],
+                "truth": min(one.case.truth),
                 "top5": list(one.top5),
                 "verdict": one.verdict,
                 "rank": (one.place.first + one.place.last) / 2 or None,

@@ -1,8 +1,8 @@
 """The recordings of Nezha (Yu et al., FSE 2023): each fault's minutes, compared with a fault-free minute.
 
 The traces of a fault begin a minute before the injection at the earliest, so that no usual time is recorded right
-before it. As in the paper the reference is the recorded fault-free minute; its records are moved to just before the
-window, which `causeway replay --from --until --shift-to` does too.
+before many of them. As in the paper the reference is the recorded fault-free minute; its records are moved to before
+the minute before the window, which `causeway replay --from --until --shift-to` does too.
 """
 
 from __future__ import annotations
@@ -19,9 +19,9 @@ from causeway.window import MINUTE_NS, SECOND_NS, Window
 from collectors.replay.exports import Cut, Due, Shift, exports
 from collectors.replay.recording import Recording, read
 
-BEFORE_NS = MINUTE_NS  # the alarm is a guess: the window begins before the injection
-AFTER_NS = 3 * MINUTE_NS
+AFTER_NS = 3 * MINUTE_NS  # the symptoms begin within the first minute
 REFERENCE_NS = MINUTE_NS
+_SLOT_NS = 10 * SECOND_NS
 SPANS_MIN = 50  # in a fault-free minute below which it holds nothing to judge
 
 
@@ -47,29 +47,37 @@ def cases(folder: Path) -> list[Case]:
         reference = min(quiet, key=lambda start_ns: abs(start_ns - at_ns))
         name = f"{place:02}-{entry['service']}-{entry['fault']}"
         truth = frozenset({entry["service"], entry["pod"]})
-        window = Window(at_ns - BEFORE_NS, at_ns + AFTER_NS).aligned(10 * SECOND_NS)
-        found.append(_case(recording, folder, (name, entry["fault"], truth), window, reference))
-        calm = Window(window.start_ns, at_ns // (10 * SECOND_NS) * 10 * SECOND_NS)
+        start_ns = at_ns // _SLOT_NS * _SLOT_NS
+        calm = Window(start_ns - MINUTE_NS, start_ns)
+        faulty = Window(start_ns, start_ns + AFTER_NS)
+        found.append(_case(recording, folder, (name, entry["fault"], truth), faulty, (reference, calm)))
         if _spans(recording, calm) >= SPANS_MIN:
-            found.append(_case(recording, folder, (f"{name}-before", "", frozenset()), calm, reference))
+            found.append(_case(recording, folder, (f"{name}-before", "", frozenset()), calm, (reference, None)))
     return found
 
 
 def _case(
-    recording: Recording, folder: Path, named: tuple[str, str, frozenset[str]], window: Window, reference_ns: int
+    recording: Recording,
+    folder: Path,
+    named: tuple[str, str, frozenset[str]],
+    window: Window,
+    usual: tuple[int, Window | None],
 ) -> Case:
-    baseline = window.before(REFERENCE_NS)
+    """usual: the start of the fault-free minute, and what is usual right before the window."""
+    reference_ns, calm = usual
+    near = window if calm is None else Window(calm.start_ns, window.end_ns)
     reference = Window(reference_ns, reference_ns + REFERENCE_NS)
-    parts = (_Span(reference, baseline.start_ns - reference_ns), _Span(window))
+    moved = near.before(REFERENCE_NS)
+    parts = (_Span(reference, moved.start_ns - reference_ns), _Span(near))
     name, fault, truth = named
     return Case(
         name=name,
         truth=truth,
         fault=fault,
         window=window,
-        baseline=baseline,
+        baseline=Window(moved.start_ns, window.start_ns),
         exports=lambda: _exports(recording, parts),
-        key=f"{folder.resolve()}|{window}|{reference}",
+        key=f"{folder.resolve()}|{parts}",
     )
 
 

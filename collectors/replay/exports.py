@@ -21,6 +21,7 @@ import pyarrow as pa
 
 from causeway.otlp import encode
 from causeway.otlp.send import Export
+from collectors.replay import plain
 from collectors.replay.metric_columns import COLUMNS
 from collectors.replay.recording import Recording, time_ns
 
@@ -75,8 +76,21 @@ class Due:
 def exports(recording: Recording, *, cut: Cut, shift: Shift) -> Iterator[Due]:
     """All requests of the recording by time, the signals interleaved."""
     makers = {"spans": span_requests, "logs": log_requests, "metrics": metric_requests}
-    streams = [makers[signal](table, cut=cut, shift=shift) for signal, table in recording.tables.items()]
+    streams = [
+        plain_requests(signal, table, cut=cut, shift=shift)
+        if plain.is_plain(table)
+        else makers[signal](table, cut=cut, shift=shift)
+        for signal, table in recording.tables.items()
+    ]
     return heapq.merge(*streams, key=lambda due: due.time_ns)
+
+
+def plain_requests(signal: str, table: pa.Table, *, cut: Cut, shift: Shift) -> Iterator[Due]:
+    """Requests of plain records of any signal, by their time."""
+    times = np.asarray(time_ns(signal, table))
+    for first, last in _cuts(times, cut, rows=cut.records):
+        part = table.slice(first, last - first)
+        yield Due(int(times[last - 1]), plain.request(signal, part, by_ns=shift.by_ns, mask=shift.mask()))
 
 
 def service_of(pod: str) -> str:

@@ -12,6 +12,7 @@ from causeway.findings import Message, MessageValue
 from causeway.otlp.send import Export, Tally
 from causeway.terminal import Terminal
 from causeway.window import Window, parse_time
+from collectors.replay.plain import is_plain
 from collectors.replay.recording import SIGNALS, Recording, read
 from collectors.replay.run import ReplayOptions, replay
 
@@ -86,6 +87,8 @@ def _opening(recording: Recording, request: PlayRequest) -> Message:
 def _requests_estimate(recording: Recording) -> int:
     values = 0
     if (metrics := recording.tables.get("metrics")) is not None:
+        if is_plain(metrics):
+            return sum(table.num_rows for table in recording.tables.values())
         from collectors.replay.metric_columns import COLUMNS
 
         present = [metrics[column.recorded] for column in COLUMNS if column.recorded in metrics.column_names]

@@ -1,4 +1,8 @@
-"""Opens a folder of recorded telemetry: spans.parquet, logs.parquet, metrics.parquet, as far as present."""
+"""Opens a folder of recorded telemetry, in any of the layouts known.
+
+spans.parquet, logs.parquet and metrics.parquet, as far as present (Nezha); one issue of PetShop; one incident of
+root-cause-bench.
+"""
 
 from __future__ import annotations
 
@@ -12,8 +16,12 @@ import pyarrow.parquet as pq
 
 from causeway.errors import ConfigError
 from causeway.window import SECOND_NS, Window
+from collectors.replay import incident, petshop
+from collectors.replay.plain import is_plain
 
-SIGNALS = ("spans", "logs", "metrics")
+SIGNALS = ("spans", "logs", "metrics", "events")
+# Layouts that become plain tables; a folder that is none of them must hold Parquet files.
+LAYOUTS = (petshop, incident)
 _TIMES = {"spans": "StartTimeUnixNano", "logs": "TimeUnixNano", "metrics": "TimeStamp"}
 _NEEDED = {
     "spans": (
@@ -52,9 +60,13 @@ class Recording:
 def read(folder: Path, *, signals: tuple[str, ...] = SIGNALS, window: Window | None = None) -> Recording:
     """The records of the folder in the window. Raises ConfigError for what is not a recording."""
     tables: dict[str, pa.Table] = {}
-    for signal in signals:
+    layout = next((layout for layout in LAYOUTS if layout.is_recording(folder)), None)
+    if layout is not None:
+        found = layout.read(folder)
+        return Recording({name: _sorted(_within(found[name], name, window), name) for name in signals if name in found})
+    for signal in _TIMES:
         path = folder / f"{signal}.parquet"
-        if path.exists():
+        if signal in signals and path.exists():
             tables[signal] = _sorted(_within(_checked(path, signal), signal, window), signal)
     if not tables:
         raise ConfigError(f"{folder} holds none of {', '.join(f'{name}.parquet' for name in signals)}")
@@ -63,8 +75,14 @@ def read(folder: Path, *, signals: tuple[str, ...] = SIGNALS, window: Window | N
 
 def time_ns(signal: str, table: pa.Table) -> pa.ChunkedArray:
     """The time of every record in Unix ns; a recorded metric row says seconds."""
-    times = table[_TIMES[signal]]
+    times = table[_time_column(signal, table)]
+    if is_plain(table):
+        return times
     return pc.multiply(times, SECOND_NS) if signal == "metrics" else times
+
+
+def _time_column(signal: str, table: pa.Table) -> str:
+    return "time_ns" if is_plain(table) else _TIMES[signal]
 
 
 def _checked(path: Path, signal: str) -> pa.Table:
@@ -88,7 +106,7 @@ def _within(table: pa.Table, signal: str, window: Window | None) -> pa.Table:
 def _sorted(table: pa.Table, signal: str) -> pa.Table:
     places = pa.array(np.arange(table.num_rows))
     table = table.append_column(ORDER, places)
-    return table.sort_by([(_TIMES[signal], "ascending"), (ORDER, "ascending")]).drop_columns([ORDER])
+    return table.sort_by([(_time_column(signal, table), "ascending"), (ORDER, "ascending")]).drop_columns([ORDER])
 
 
 def _extent(signal: str, table: pa.Table) -> tuple[int, int]:
