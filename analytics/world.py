@@ -82,6 +82,7 @@ class World:
     edges: caller, caller_type, callee, callee_type, kind, protocol, calls, errors, error_ratio,
       latency_ms_mean/p50/p95/p99, gap_ms_mean, in the window; `edges_baseline` the same over the baseline.
     services: keyed (service), inbound requests. operations: keyed (service, operation, kind).
+    inbound: keyed (service, operation): the requests of `services` by what they ask for.
     entries: keyed (service, operation): requests that nobody inside calls.
     edge_series: keyed (caller, callee). instances: keyed (service, instance, version).
     events: records.EVENTS as pandas, by time, attributes as dict. Those that the telemetry itself shows (a
@@ -99,6 +100,7 @@ class World:
     edges: pd.DataFrame
     edges_baseline: pd.DataFrame
     services: CallSeries
+    inbound: CallSeries
     entries: CallSeries
     operations: CallSeries
     edge_series: CallSeries

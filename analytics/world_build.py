@@ -12,6 +12,7 @@ import pyarrow as pa
 
 from analytics import world_logs
 from analytics.world import LogSeries, MetricSeries, Timeline, World
+from analytics.world_dependencies import dependencies, with_dependencies
 from analytics.world_events import world_events
 from analytics.world_metrics import metric_series
 from analytics.world_nodes import edge_frame, node_frame
@@ -75,17 +76,24 @@ def build_world(
         metrics = _metrics(store, spans, seen)
         logs = _logs(store, spans, log_lines_max, seen)
     keys, sent = _sent(calls.instances, timeline)
+    depends = dependencies(metrics)
+    names = _names(store, spans, calls, coverage).union(*depends)
+    served = regrouped(calls.inbound, ("service",))
+    names = _names(store, spans, calls, coverage)
     return World(
         window=window,
         baseline=before,
         timeline=timeline,
-        nodes=node_frame(calls.inbound, calls.edges, timeline.in_window, _names(store, spans, calls, coverage)),
+        nodes=node_frame(served, calls.edges, timeline.in_window, names),
         edges=edge_frame(calls.edges, timeline.in_window),
         edges_baseline=edge_frame(calls.edges, ~timeline.in_window),
-        services=call_series(calls.inbound, timeline),
+        services=call_series(served, timeline),
+        inbound=call_series(calls.inbound, timeline),
         entries=call_series(calls.entries, timeline),
         operations=call_series(calls.operations, timeline, own="self_ms"),
-        edge_series=call_series(regrouped(calls.edges, ("caller", "callee")), timeline, own="gap_ms"),
+        edge_series=with_dependencies(
+            call_series(regrouped(calls.edges, ("caller", "callee")), timeline, own="gap_ms"), depends
+        ),
         instances=call_series(calls.instances, timeline),
         metrics=metrics,
         logs=logs,
@@ -127,7 +135,7 @@ def _calls(store: Reader, spans: Spans) -> _Calls:
     return _Calls(
         edges=regrouped(edges.where(~outside), EDGE_KEYS) if outside.any() else edges,
         operations=operations,
-        inbound=regrouped(operations.where(operations.columns["inbound"]), ("service",)),
+        inbound=regrouped(operations.where(operations.columns["inbound"]), ("service", "operation")),
         entries=regrouped(operations.where(_entry_rows(operations)), ("service", "operation")),
         instances=instances,
     )

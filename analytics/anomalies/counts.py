@@ -47,3 +47,38 @@ def rate_shift_p(
     fall = np.where(before > 0, stats.beta.sf(share, after + 1.0, np.maximum(before, 1e-9)), 1.0)
     told = (exposure > 0) & (total > 0)
     return np.where(told, rise, 1.0), np.where(told, fall, 1.0)
+
+
+def share_shift_p(
+    hits_before: np.ndarray,
+    hits_after: np.ndarray,
+    trials_before: np.ndarray,
+    trials_after: np.ndarray,
+    *,
+    bursts: np.ndarray | float = 1.0,
+) -> tuple[np.ndarray, np.ndarray]:
+    """(p of a rise, p of a fall) of the share of trials that are hits: Fisher's exact test.
+
+    Sharper than `rate_shift_p` where nearly every trial was a hit, or none. bursts: dispersion; trials count as that
+    many fewer. 1 where nothing can be told.
+    """
+    before, after = np.asarray(trials_before) / bursts, np.asarray(trials_after) / bursts
+    n_before, n_after = np.floor(before + 0.5), np.floor(after + 0.5)
+    k_before = np.minimum(np.floor(np.asarray(hits_before) / bursts + 0.5), n_before)
+    k_after = np.minimum(np.floor(np.asarray(hits_after) / bursts + 0.5), n_after)
+    law = stats.hypergeom(n_before + n_after, k_before + k_after, n_after)
+    told = (n_before > 0) & (n_after > 0) & (k_before + k_after > 0)
+    rise, fall = law.sf(k_after - 1), law.cdf(k_after)
+    return np.where(told, rise, 1.0), np.where(told, fall, 1.0)
+
+
+def share_dispersion(hits: np.ndarray, trials: np.ndarray) -> np.ndarray:
+    """(n,) how many times more the shares of the slots vary than a binomial's would, at least 1; see `dispersion`."""
+    used = trials > 0
+    share = np.where(used, hits, 0.0).sum(axis=1, keepdims=True)
+    share = np.clip(share / np.maximum(np.where(used, trials, 0.0).sum(axis=1, keepdims=True), 1e-12), 0.0, 1.0)
+    expected = np.where(used, trials, 0.0) * share
+    variance = np.maximum(expected * (1.0 - share), 0.5)
+    squares = np.where(used, (hits - expected) ** 2 / variance, 0.0).sum(axis=1)
+    slots = np.maximum(used.sum(axis=1) - 1, 0)
+    return np.clip((squares + 2.0) / (slots + 2.0), 1.0, _DISPERSION_MAX)

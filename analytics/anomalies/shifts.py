@@ -61,8 +61,9 @@ def level_shifts(
     weight = np.where(known, 1.0 if weights is None else np.maximum(weights, 0.0), 0.0)
     mean_weight = weight.sum(axis=1, keepdims=True) / np.maximum((weight > 0).sum(axis=1, keepdims=True), 1)
     weight = weight / np.maximum(mean_weight, _TINY)
-    level_before, spread, slots = _level(rows, weight * before)
-    level_after, _, slots_after = _level(rows, weight * after)
+    reach_min = _CLIP_MAD * np.broadcast_to(np.asarray(scale_floor, dtype=np.float64), (len(rows),))[:, None]
+    level_before, spread, slots = _level(rows, weight * before, reach_min)
+    level_after, _, slots_after = _level(rows, weight * after, reach_min)
     own_df = np.maximum(slots - 1, 0)
     prior = _prior(spread, own_df) if scale_prior is None else scale_prior**2
     variance = (PRIOR_DF * prior + own_df * spread) / (PRIOR_DF + own_df)
@@ -77,7 +78,7 @@ def _positive(total: np.ndarray) -> np.ndarray:
     return np.maximum(total, _TINY)
 
 
-def _level(rows: np.ndarray, weight: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+def _level(rows: np.ndarray, weight: np.ndarray, reach_min: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Winsorised weighted mean, weighted variance about it, and the number of slots with weight, per row."""
     used = weight > 0
     seen = np.where(used, rows, np.nan)
@@ -85,6 +86,7 @@ def _level(rows: np.ndarray, weight: np.ndarray) -> tuple[np.ndarray, np.ndarray
         warnings.simplefilter("ignore", RuntimeWarning)
         middle = np.nanmedian(seen, axis=1, keepdims=True)
         reach = _CLIP_MAD * _MAD_TO_SIGMA * np.nanmedian(np.abs(seen - middle), axis=1, keepdims=True)
+    reach = np.maximum(reach, reach_min)
     reach = np.where(reach > 0, reach, np.inf)
     clipped = np.where(used, np.clip(rows, middle - reach, middle + reach), 0.0)
     total = weight.sum(axis=1)

@@ -9,6 +9,7 @@ from analytics.anomalies.shifts import PRIOR_DF, Shifts, level_shifts
 from analytics.rootcause.split import GUARD_SLOTS, Split
 
 P_SLOT = 0.1  # how much one more independent slot of history can lower a tail probability, at most
+P_SLOT_AFTER = 0.02  # likewise of one more slot since the onset: a single burst is no level
 _FLOOR_SLOTS_MAX = 14.0
 WINDOWS_MAX = 10  # pseudo windows per series
 WINDOW_SLOTS = 2  # the shortest pseudo window
@@ -28,7 +29,12 @@ def calibrated_p(
     shifts = level_shifts(values, split.before, split.after, weights=weights, scale_floor=scale_floor)
     inflation = null_inflation(values, split, weights=weights, scale_floor=scale_floor)
     t = shifts.t / inflation
-    floor = p_floor(np.isfinite(np.atleast_2d(values))[:, split.before].sum(axis=1))
+    known = np.isfinite(np.atleast_2d(values))
+    if weights is not None:
+        known &= weights > 0
+    floor = np.maximum(
+        p_floor(known[:, split.before].sum(axis=1)), np.power(P_SLOT_AFTER, known[:, split.after].sum(axis=1))
+    )
     rise, fall = stats.t.sf(t, shifts.df), stats.t.cdf(t, shifts.df)
     return shifts, np.maximum(rise, floor), np.maximum(fall, floor)
 

@@ -9,6 +9,7 @@ import numpy as np
 from analytics.anomalies.counts import dispersion, rate_shift_p
 from analytics.rootcause.calibration import calibrated_p, corrected
 from analytics.rootcause.evidence.observations import chart, level, usual_level
+from analytics.rootcause.metric_symptoms import metric_indicators
 from analytics.rootcause.split import Split
 from analytics.world import CallSeries, World
 from causeway.findings import Message, Symptom
@@ -18,6 +19,7 @@ SLOWER_MIN = 1.15  # a smaller factor on latency is not worth waking anybody for
 SLOWER_MS_MIN = 2.0
 FAILING_MIN = 0.005  # nor is a smaller share of requests that fail in addition
 CALLS_MIN = 8  # requests on each side below which an entry point says nothing
+METRICS_FROM = 25  # times CALLS_MIN: fewer requests in spans than that, and metrics tell more
 _SPREAD_FLOOR = 0.06
 
 
@@ -37,6 +39,10 @@ def indicators(world: World) -> Indicators:
     The second kind is there because one operation of a gateway may stand for very different requests. All services
     with requests where no entry is known.
     """
+    if float(np.nan_to_num(world.services.calls).sum()) < CALLS_MIN * METRICS_FROM:
+        told = Indicators(*metric_indicators(world))
+        if len(told.names):
+            return told
     series = world.entries if len(world.entries.keys) else world.services
     names = [tuple(map(str, _as_tuple(key))) for key in series.keys]
     own = Indicators(

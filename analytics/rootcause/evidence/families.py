@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from analytics.rootcause.evidence import changes, errors, logs, metrics, network_gap, self_time, silence
+from analytics.rootcause.evidence import changes, errors, indicators, logs, metrics, network_gap, self_time, silence, structure
 from analytics.rootcause.evidence.observations import Family
 
 
@@ -25,4 +25,7 @@ FAMILIES: tuple[Registered, ...] = (
     Registered(changes.FAMILY, changes.observe, 1.0),
     Registered(metrics.FAMILY, metrics.observe, 0.7),
     Registered(logs.FAMILY, logs.observe, 0.7),
+    Registered(structure.FAMILY, structure.observe, 0.7),
+    Registered(indicators.LATENCY, indicators.observe_latency, 1.0),
+    Registered(indicators.FAILING, indicators.observe_failing, 1.0),
 )

@@ -7,8 +7,8 @@ import re
 import numpy as np
 import pandas as pd
 
-from analytics.anomalies.counts import dispersion, rate_shift_p
 from analytics.rootcause.evidence.observations import Observations, chart, nothing, number
+from analytics.rootcause.evidence.per_request import follows_traffic, rate_changes, service_requests
 from analytics.rootcause.split import Split
 from analytics.world import World
 from causeway.findings import Evidence, Message
@@ -29,17 +29,14 @@ def observe(world: World, split: Split) -> Observations:
     if not len(meta):
         return nothing(FAMILY)
     services = meta["service"].to_numpy()
-    lines = _lines(services, counts)
-    requests = _requests(world, services, lines)
+    requests = service_requests(world, services, _lines(services, counts))
     before, after = counts[:, split.before].sum(axis=1), counts[:, split.after].sum(axis=1)
-    rise, fall = np.zeros(len(meta)), np.zeros(len(meta))
-    for exposure in (requests, lines):
-        up, down = _shift(counts, exposure, split)
-        rise, fall = np.maximum(rise, up), np.maximum(fall, down)
+    rise, fall = rate_changes(counts, requests, split)
     weight = severity_weights(meta)
     falls = np.where(weight > _WEIGHTS["plain"], 1.0, fall)  # fewer errors are no harm
     p = np.minimum(np.power(rise, weight), np.power(falls, weight * _VANISHED_WEIGHT))
-    p = np.where(before + after >= _LINES_MIN, np.minimum(1.0, 2.0 * p), 1.0)
+    telling = (before + after >= _LINES_MIN) & ~follows_traffic(world, services, counts)
+    p = np.where(telling, np.minimum(1.0, 2.0 * p), 1.0)
     rate = counts / np.maximum(requests, 1.0)
 
     def tell(row: int) -> Evidence:
@@ -50,34 +47,12 @@ def observe(world: World, split: Split) -> Observations:
     return Observations(FAMILY, services, p, np.full(len(meta), np.nan), "", tell)
 
 
-def _shift(counts: np.ndarray, exposure: np.ndarray, split: Split) -> tuple[np.ndarray, np.ndarray]:
-    bursts = dispersion(counts[:, split.before], exposure[:, split.before])
-    return rate_shift_p(
-        counts[:, split.before].sum(axis=1),
-        counts[:, split.after].sum(axis=1),
-        exposure[:, split.before].sum(axis=1),
-        exposure[:, split.after].sum(axis=1),
-        bursts=bursts,
-    )
-
-
 def _lines(services: np.ndarray, counts: np.ndarray) -> np.ndarray:
     """(n, t) all lines of the row's service."""
     codes, names = pd.factorize(services)
     total = np.zeros((len(names), counts.shape[1]))
     np.add.at(total, codes, counts)
     return total[codes]
-
-
-def _requests(world: World, services: np.ndarray, lines: np.ndarray) -> np.ndarray:
-    """(n, t) requests of the row's service; its log lines where it has no traces."""
-    place = world.services.keys.get_level_values("service").get_indexer(pd.Index(services))
-    traced = place >= 0
-    requests = lines.copy()
-    requests[traced] = world.services.calls[place[traced]]
-    silent = requests.sum(axis=1) == 0
-    requests[silent] = lines[silent]
-    return requests
 
 
 def severity_weights(meta: pd.DataFrame) -> np.ndarray:

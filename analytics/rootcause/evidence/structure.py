@@ -1,0 +1,83 @@
+"""Structure: steps of a service, and calls it makes, that come more or less often per request than they did.
+
+An exception cuts the rest of a request off, a wrong result sends it another way; both show in which spans there are,
+with no status and no log line needed.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+import pandas as pd
+
+from analytics.rootcause.evidence.observations import Observations, chart, nothing, number
+from analytics.rootcause.evidence.per_request import follows_traffic, rate_changes, service_requests
+from analytics.rootcause.split import Split
+from analytics.world import World
+from causeway.findings import Evidence, Message
+
+FAMILY = "structure"
+_STEPS_MIN = 8  # fewer in all tell nothing
+_WEIGHT = 0.6  # exponent of p: other steps are as often a matter of what is asked as of a fault
+_CHANGE_MIN = 0.2  # of the requests must go another way; less is a matter of what they ask for
+
+
+def observe(world: World, split: Split) -> Observations:
+    """One row per step inside a service (an operation nobody else asks for) and per call it makes."""
+    keys, counts = _steps(world)
+    if not len(keys):
+        return nothing(FAMILY)
+    services = keys["service"].to_numpy(dtype=object)
+    requests = service_requests(world, services, np.zeros(counts.shape))
+    before, after = counts[:, split.before].sum(axis=1), counts[:, split.after].sum(axis=1)
+    asked_before, asked_after = requests[:, split.before].sum(axis=1), requests[:, split.after].sum(axis=1)
+    rise, fall = rate_changes(counts, requests, split)
+    now, usual = after / np.maximum(asked_after, 1.0), before / np.maximum(asked_before, 1.0)
+    material = np.abs(now - usual) >= _CHANGE_MIN * np.minimum(np.maximum(now, usual), 1.0)
+    telling = material & (before + after >= _STEPS_MIN) & ~follows_traffic(world, services, counts)
+    p = np.minimum(1.0, 2.0 * np.power(np.minimum(rise, fall), _WEIGHT))
+    p = np.where((asked_before > 0) & (asked_after > 0), np.where(telling, p, 1.0), np.nan)
+
+    def tell(row: int) -> Evidence:
+        return _tell(world, split, keys.iloc[row], (counts[row], requests[row]), (now[row], usual[row]), float(p[row]))
+
+    return Observations(FAMILY, services, p, np.full(len(keys), np.nan), "", tell)
+
+
+def _steps(world: World) -> tuple[pd.DataFrame, np.ndarray]:
+    """(service, step, callee) and counts (n, t): inner operations of any kind, then outgoing calls."""
+    inner = world.operations.keys.to_frame(index=False)[["service", "operation"]]
+    asked = set(world.inbound.keys)
+    own = np.array([key not in asked for key in inner.itertuples(index=False, name=None)], dtype=bool)
+    inner = inner[own].assign(callee="").rename(columns={"operation": "step"})
+    calls = world.edge_series.keys.to_frame(index=False).rename(columns={"caller": "service"}).assign(step="")
+    counts = np.vstack([world.operations.calls[own], world.edge_series.calls]).astype(np.float64)
+    return pd.concat([inner, calls[["service", "step", "callee"]]], ignore_index=True), np.nan_to_num(counts)
+
+
+def _tell(
+    world: World,
+    split: Split,
+    key: pd.Series,
+    series: tuple[np.ndarray, np.ndarray],
+    rates: tuple[float, float],
+    p: float,
+) -> Evidence:
+    counts, requests = series
+    now, usual = rates
+    place = "call" if key["callee"] else "step"
+    values = {
+        "entity": key["service"],
+        "step": key["step"] or key["callee"],
+        "now": number(now),
+        "usual": number(usual),
+    }
+    rate = np.divide(counts, requests, out=np.full(len(counts), np.nan), where=requests > 0)
+    title = Message(f"rootcause.chart_{place}", values)
+    change = "more" if now > usual else "less"
+    return Evidence(
+        FAMILY,
+        str(key["service"]),
+        Message(f"rootcause.{place}_{change}", values),
+        p=p if np.isfinite(p) else None,
+        chart=chart(title, "", world.timeline, rate, split),
+    )
