@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 import numpy as np
 from scipy import stats
 
@@ -18,6 +20,48 @@ _ROWS_PRIOR = 6.0  # how many pseudo windows the family's inflation counts for i
 _NULL_QUANTILE = 0.75  # of |t| on pseudo windows: high enough for bursts, robust to faults in the history
 
 
+@dataclass(frozen=True, slots=True)
+class Calibrated:
+    """Series (n, t) with what is known of their noise, to be compared before and after many onsets.
+
+    weights: (n, t), how much each value counts. inflation: (n,) factor >= 1 by which the statistic varies more on
+    the history than if slots were independent.
+    """
+
+    values: np.ndarray
+    weights: np.ndarray | None
+    scale_floor: float | np.ndarray
+    inflation: np.ndarray
+
+    def tails(self, split: Split) -> tuple[Shifts, np.ndarray, np.ndarray]:
+        """(shifts, p of a rise, p of a fall), each p (n,), floored by the slots there are; NaN where unknown."""
+        shifts = level_shifts(
+            self.values, split.before, split.after, weights=self.weights, scale_floor=self.scale_floor
+        )
+        t = shifts.t / self.inflation
+        known = np.isfinite(self.values)
+        if self.weights is not None:
+            known &= self.weights > 0
+        floor = p_floor(known[:, split.before].sum(axis=1))
+        floor = np.maximum(floor, np.power(P_SLOT_AFTER, known[:, split.after].sum(axis=1)))
+        rise, fall = stats.t.sf(t, shifts.df), stats.t.cdf(t, shifts.df)
+        return shifts, np.maximum(rise, floor), np.maximum(fall, floor)
+
+
+def calibrate(
+    values: np.ndarray,
+    history: np.ndarray,
+    *,
+    slots_after: int,
+    weights: np.ndarray | None = None,
+    scale_floor: float | np.ndarray = 0.0,
+) -> Calibrated:
+    """Learn the noise of series from the slots `history` ((t,) bool), for windows of about `slots_after` slots."""
+    rows = np.atleast_2d(np.asarray(values, dtype=np.float64))
+    inflation = null_inflation(rows, history, slots_after, weights=weights, scale_floor=scale_floor)
+    return Calibrated(rows, weights, scale_floor, inflation)
+
+
 def calibrated_p(
     values: np.ndarray,
     split: Split,
@@ -25,37 +69,31 @@ def calibrated_p(
     weights: np.ndarray | None = None,
     scale_floor: float | np.ndarray = 0.0,
 ) -> tuple[Shifts, np.ndarray, np.ndarray]:
-    """(shifts, p of a rise, p of a fall), each p (n,), floored by the history there is; NaN where unknown."""
-    shifts = level_shifts(values, split.before, split.after, weights=weights, scale_floor=scale_floor)
-    inflation = null_inflation(values, split, weights=weights, scale_floor=scale_floor)
-    t = shifts.t / inflation
-    known = np.isfinite(np.atleast_2d(values))
-    if weights is not None:
-        known &= weights > 0
-    floor = np.maximum(
-        p_floor(known[:, split.before].sum(axis=1)), np.power(P_SLOT_AFTER, known[:, split.after].sum(axis=1))
+    """`Calibrated.tails` of one split, the noise learned from the slots before it."""
+    noise = calibrate(
+        values, split.before, slots_after=int(split.after.sum()), weights=weights, scale_floor=scale_floor
     )
-    rise, fall = stats.t.sf(t, shifts.df), stats.t.cdf(t, shifts.df)
-    return shifts, np.maximum(rise, floor), np.maximum(fall, floor)
+    return noise.tails(split)
 
 
 def null_inflation(
     values: np.ndarray,
-    split: Split,
+    history: np.ndarray,
+    slots_after: int,
     *,
     weights: np.ndarray | None = None,
     scale_floor: float | np.ndarray = 0.0,
 ) -> np.ndarray:
-    """(n,) factor >= 1 by which the statistic varies more on this history than if slots were independent.
+    """(n,) see `Calibrated.inflation`.
 
-    It is measured on pseudo windows that slide over the slots before the onset, shrunk towards the family's.
+    It is measured on pseudo windows that slide over the history, shrunk towards the family's.
     """
-    history = np.flatnonzero(split.before)
+    places = np.flatnonzero(history)
     rows = np.atleast_2d(values)
-    if len(history) < HISTORY_MIN:
+    if len(places) < HISTORY_MIN:
         return np.ones(len(rows))
     ratios = []
-    for pretended in _pseudo_windows(history, int(split.after.sum()), rows.shape[1]):
+    for pretended in _pseudo_windows(places, slots_after, rows.shape[1]):
         shift = level_shifts(rows, pretended.before, pretended.after, weights=weights, scale_floor=scale_floor)
         ratios.append(np.abs(shift.t) / stats.t.ppf(0.5 + _NULL_QUANTILE / 2.0, shift.df))
     found = np.array(ratios)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from analytics.anomalies.counts import dispersion, rate_shift_p
+from analytics.anomalies.tails import window_tail_p
 from analytics.metric_requests import MetricRequests, metric_requests, own_parts
 from analytics.rootcause.calibration import calibrated_p
 from analytics.rootcause.evidence.observations import Observations, chart, level, nothing, number, usual_level
@@ -60,6 +61,7 @@ def _slower(
     whole = np.array([usual_level(row, split.before) for row in found.latency_ms])
     logs = np.log(own_ms + _BASE * whole[:, None] + 1e-6)
     _, rise, _ = calibrated_p(logs, split, weights=calls, scale_floor=_SPREAD_FLOOR)
+    rise = np.fmax(rise, window_tail_p(logs, split.before, split.after))
     extra = _level(own_ms, split.after) - np.array([usual_level(row, split.before) for row in own_ms])
     return rise, np.maximum(np.nan_to_num(extra), 0.0) * calls[:, split.after].sum(axis=1)
 
@@ -70,7 +72,9 @@ def _failing(own: np.ndarray, calls: np.ndarray, split: Split) -> tuple[np.ndarr
     bursts = dispersion(errors[:, split.before], trials[:, split.before])
     sums = [part[:, slots].sum(axis=1) for part in (errors, trials) for slots in (split.before, split.after)]
     rise, _ = rate_shift_p(sums[0], sums[1], sums[2], sums[3], bursts=bursts)
-    _, level_rise, _ = calibrated_p(np.log(own + _SHARE_BASE), split, weights=calls, scale_floor=_SPREAD_FLOOR)
+    logs = np.log(own + _SHARE_BASE)
+    _, level_rise, _ = calibrated_p(logs, split, weights=calls, scale_floor=_SPREAD_FLOOR)
+    level_rise = np.fmax(level_rise, window_tail_p(logs, split.before, split.after))
     p = np.where((sums[2] > 0) & (sums[3] > 0), np.maximum(rise, np.nan_to_num(level_rise, nan=1.0)), np.nan)
     usual = sums[0] / np.maximum(sums[2], 1e-9)
     return p, np.maximum(sums[1] - usual * sums[3], 0.0)

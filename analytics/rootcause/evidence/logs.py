@@ -7,7 +7,7 @@ import re
 import numpy as np
 import pandas as pd
 
-from analytics.rootcause.evidence.observations import Observations, chart, nothing, number
+from analytics.rootcause.evidence.observations import Look, Observations, chart, no_look, number
 from analytics.rootcause.evidence.per_request import follows_traffic, rate_changes, service_requests
 from analytics.rootcause.split import Split
 from analytics.world import World
@@ -23,28 +23,35 @@ _ERROR_WORDS = re.compile(r"\b(?:ERROR|FATAL|CRITICAL|SEVERE|PANIC|panic|Traceba
 _WARN_WORDS = re.compile(r"\b(?:WARN|WARNING)\b")
 
 
-def observe(world: World, split: Split) -> Observations:
+def prepare(world: World, first: Split) -> Look:
     """One row per (service, template)."""
+    del first
     meta, counts = world.logs.meta, np.nan_to_num(world.logs.counts.astype(np.float64))
     if not len(meta):
-        return nothing(FAMILY)
+        return no_look(FAMILY)
     services = meta["service"].to_numpy()
     requests = service_requests(world, services, _lines(services, counts))
-    before, after = counts[:, split.before].sum(axis=1), counts[:, split.after].sum(axis=1)
-    rise, fall = rate_changes(counts, requests, split)
+    of_traffic = follows_traffic(world, services, counts)
     weight = severity_weights(meta)
-    falls = np.where(weight > _WEIGHTS["plain"], 1.0, fall)  # fewer errors are no harm
-    p = np.minimum(np.power(rise, weight), np.power(falls, weight * _VANISHED_WEIGHT))
-    telling = (before + after >= _LINES_MIN) & ~follows_traffic(world, services, counts)
-    p = np.where(telling, np.minimum(1.0, 2.0 * p), 1.0)
-    rate = counts / np.maximum(requests, 1.0)
+    none = np.full(len(meta), np.nan)
 
-    def tell(row: int) -> Evidence:
-        rates = np.where(requests[row] > 0, rate[row], np.nan)
-        sums = (before[row], after[row], requests[row][split.before].sum(), requests[row][split.after].sum())
-        return _tell(world, split, meta.iloc[row], rates, sums, float(p[row]))
+    def look(split: Split) -> Observations:
+        before, after = counts[:, split.before].sum(axis=1), counts[:, split.after].sum(axis=1)
+        telling = (before + after >= _LINES_MIN) & ~of_traffic
+        rise, fall = np.ones(len(meta)), np.ones(len(meta))
+        rise[telling], fall[telling] = rate_changes(counts[telling], requests[telling], split)
+        falls = np.where(weight > _WEIGHTS["plain"], 1.0, fall)  # fewer errors are no harm
+        p = np.minimum(np.power(rise, weight), np.power(falls, weight * _VANISHED_WEIGHT))
+        p = np.minimum(1.0, 2.0 * p)
 
-    return Observations(FAMILY, services, p, np.full(len(meta), np.nan), "", tell)
+        def tell(row: int) -> Evidence:
+            rates = np.divide(counts[row], requests[row], out=np.full(counts.shape[1], np.nan), where=requests[row] > 0)
+            sums = (before[row], after[row], requests[row][split.before].sum(), requests[row][split.after].sum())
+            return _tell(world, split, meta.iloc[row], rates, sums, float(p[row]))
+
+        return Observations(FAMILY, services, p, none, "", tell)
+
+    return look
 
 
 def _lines(services: np.ndarray, counts: np.ndarray) -> np.ndarray:

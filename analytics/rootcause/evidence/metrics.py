@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import re
+from dataclasses import replace
 
 import numpy as np
 import pandas as pd
 
-from analytics.rootcause.calibration import calibrated_p
-from analytics.rootcause.evidence.observations import Observations, chart, level, nothing, number, usual_level
+from analytics.rootcause.calibration import calibrate
+from analytics.rootcause.evidence.observations import Look, Observations, chart, level, no_look, number, usual_level
 from analytics.rootcause.split import Split
 from analytics.world import World
 from causeway.findings import Evidence, Message
@@ -30,28 +31,37 @@ _INTERVALS_MAX = 9  # a carried value is at most 90 s old
 _REPEATS_MIN = 3
 
 
-def observe(world: World, split: Split) -> Observations:
+def prepare(world: World, first: Split) -> Look:
     """One row per series of a known service that is not itself a symptom."""
     meta = world.metrics.meta
     chosen = (meta["service"] != "").to_numpy() & ~meta["name"].str.contains(_SYMPTOM).to_numpy()
     if not chosen.any():
-        return nothing(FAMILY)
+        return no_look(FAMILY)
     meta, values = meta[chosen].reset_index(drop=True), world.metrics.values[chosen].astype(np.float64)
-    once = without_repeats(values, meta["name"].to_numpy())
-    logs = _logs(once, meta["name"].to_numpy())
-    logs = logs - _load(world, meta["service"].to_numpy(), split)
-    shifts, rise, fall = calibrated_p(logs, split, scale_floor=_SPREAD_FLOOR)
+    names, services = meta["name"].to_numpy(), meta["service"].to_numpy()
+    logs = _logs(without_repeats(values, names), names)
+    noise = calibrate(logs, first.before, slots_after=int(first.after.sum()), scale_floor=_SPREAD_FLOOR)
     scarce = meta["name"].str.contains(_SCARCE).to_numpy()
-    p = np.where(scarce, fall, rise)
-    resource = meta["name"].str.contains(_RESOURCE).to_numpy()
-    shared = meta["name"].str.contains(_SHARED).to_numpy()
-    p = np.power(p, np.where(shared, _SHARED_WEIGHT, np.where(resource, 1.0, _OTHER_WEIGHT)))
-    more = np.abs(np.nan_to_num(shifts.after - shifts.before))
+    exponent = _exponents(meta["name"])
 
-    def tell(row: int) -> Evidence:
-        return _tell(world, split, meta.iloc[row], values[row], float(p[row]))
+    def look(split: Split) -> Observations:
+        shifts, rise, fall = replace(noise, values=logs - _load(world, services, split)).tails(split)
+        p = np.power(np.where(scarce, fall, rise), exponent)
+        more = np.abs(np.nan_to_num(shifts.after - shifts.before))
 
-    return Observations(FAMILY, meta["service"].to_numpy(), p, more, "log ratio", tell)
+        def tell(row: int) -> Evidence:
+            return _tell(world, split, meta.iloc[row], values[row], float(p[row]))
+
+        return Observations(FAMILY, services, p, more, "log ratio", tell)
+
+    return look
+
+
+def _exponents(names: pd.Series) -> np.ndarray:
+    """(n,) how much a metric of each name says about the service it is of."""
+    resource = names.str.contains(_RESOURCE).to_numpy()
+    shared = names.str.contains(_SHARED).to_numpy()
+    return np.where(shared, _SHARED_WEIGHT, np.where(resource, 1.0, _OTHER_WEIGHT))
 
 
 def without_repeats(values: np.ndarray, names: np.ndarray) -> np.ndarray:

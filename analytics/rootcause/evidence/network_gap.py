@@ -12,8 +12,8 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
-from analytics.rootcause.calibration import calibrated_p
-from analytics.rootcause.evidence.observations import Observations, chart, level, nothing, number, usual_level
+from analytics.rootcause.calibration import calibrate
+from analytics.rootcause.evidence.observations import Look, Observations, chart, level, no_look, number, usual_level
 from analytics.rootcause.split import Split
 from analytics.world import World
 from causeway.findings import Evidence, Message
@@ -39,11 +39,33 @@ class _Edges:
     bad: np.ndarray
 
 
-def observe(world: World, split: Split) -> Observations:
+def prepare(world: World, first: Split) -> Look:
     """One row per node and side: its worst edge's p, as far as its traffic on that side crosses bad edges."""
-    edges = _edges(world, split)
-    if edges is None:
-        return nothing(FAMILY)
+    series = world.edge_series
+    if series.gap_ms is None or not np.isfinite(series.gap_ms).any():
+        return no_look(FAMILY)
+    known = np.flatnonzero(np.isfinite(series.gap_ms).any(axis=1))
+    gaps = series.gap_ms[known].astype(np.float64)
+    calls = np.where(np.isfinite(gaps), series.calls[known], 0.0).astype(np.float64)
+    logs = np.log(np.maximum(gaps, 0.0) + _FLOOR_MS)
+    slots_after = int(first.after.sum())
+    noise = calibrate(logs, first.before, slots_after=slots_after, weights=calls, scale_floor=_SPREAD_FLOOR)
+    names = series.keys[known]
+    callers = names.get_level_values("caller").to_numpy(dtype=object)
+    callees = names.get_level_values("callee").to_numpy(dtype=object)
+
+    def look(split: Split) -> Observations:
+        shifts, rise, _ = noise.tails(split)
+        growth = np.nan_to_num(np.maximum(np.exp(shifts.after) - np.exp(shifts.before), 0.0))
+        certain = np.nan_to_num(rise, nan=1.0) < _BAD_P
+        bad = certain & (growth >= _WORSE_MIN * float(growth[certain].max(initial=0.0)))
+        excess = growth * calls[:, split.after].sum(axis=1)
+        return _observed(world, split, _Edges(callers, callees, gaps, calls, rise, excess, bad))
+
+    return look
+
+
+def _observed(world: World, split: Split, edges: _Edges) -> Observations:
     rows = pd.concat([_side(edges, split, side, trust) for side, trust in _SIDES], ignore_index=True)
     worst = rows["edge"].to_numpy()
 
@@ -53,30 +75,6 @@ def observe(world: World, split: Split) -> Observations:
     p, share = edges.rise[worst], rows["share"].to_numpy()
     p = np.power(np.where(np.isfinite(p), np.maximum(p, 1e-300), np.nan), np.maximum(share, 0.05))
     return Observations(FAMILY, rows["node"].to_numpy(dtype=object), p, rows["excess"].to_numpy(), "ms", tell)
-
-
-def _edges(world: World, split: Split) -> _Edges | None:
-    series = world.edge_series
-    if series.gap_ms is None or not np.isfinite(series.gap_ms).any():
-        return None
-    known = np.flatnonzero(np.isfinite(series.gap_ms).any(axis=1))
-    gaps = series.gap_ms[known].astype(np.float64)
-    calls = np.where(np.isfinite(gaps), series.calls[known], 0.0).astype(np.float64)
-    logs = np.log(np.maximum(gaps, 0.0) + _FLOOR_MS)
-    shifts, rise, _ = calibrated_p(logs, split, weights=calls, scale_floor=_SPREAD_FLOOR)
-    growth = np.nan_to_num(np.maximum(np.exp(shifts.after) - np.exp(shifts.before), 0.0))
-    certain = np.nan_to_num(rise, nan=1.0) < _BAD_P
-    worst = float(growth[certain].max(initial=0.0))
-    names = series.keys[known]
-    return _Edges(
-        names.get_level_values("caller").to_numpy(dtype=object),
-        names.get_level_values("callee").to_numpy(dtype=object),
-        gaps,
-        calls,
-        rise,
-        growth * calls[:, split.after].sum(axis=1),
-        certain & (growth >= _WORSE_MIN * worst),
-    )
 
 
 def _side(edges: _Edges, split: Split, side: str, trust: float) -> pd.DataFrame:

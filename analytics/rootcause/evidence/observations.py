@@ -33,16 +33,28 @@ class Observations:
     tell: Callable[[int], Evidence]
 
 
-class Family(Protocol):
-    """One kind of evidence; pure, and blind to the other families."""
+Look = Callable[[Split], Observations]
 
-    def __call__(self, world: World, split: Split) -> Observations: ...
+
+class Prepare(Protocol):
+    """One kind of evidence; pure, and blind to the other families.
+
+    What is the same for every onset is done once, here; `first` is the split with the earliest onset that will be
+    asked for, so that what lies before it is history for all of them.
+    """
+
+    def __call__(self, world: World, first: Split) -> Look: ...
 
 
 def nothing(family: str) -> Observations:
     """No observation at all: the signal is missing."""
     none = np.zeros(0)
     return Observations(family, np.zeros(0, dtype=object), none, none, "", _untold)
+
+
+def no_look(family: str) -> Look:
+    """The look of a family whose signal is missing."""
+    return lambda split: nothing(family)
 
 
 def _untold(row: int) -> Evidence:

@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import numpy as np
 import pandas as pd
+from scipy.optimize import nnls
 
 from analytics.anomalies.counts import dispersion, rate_shift_p, share_dispersion, share_shift_p
 from analytics.rootcause.split import Split
 from analytics.world import World
 
 _ONCE_EXCESS = 0.02  # of all counts may lie above one per request while "at most once a request" still holds
-_SHADOW_MAX = 0.1  # of the counts may stray from an operation's requests while they still follow them
+_SHADOW_MAX = 0.1  # of the counts may stray from the requests they follow
+_SLOTS_PER_KIND = 3
 _REQUESTS_MIN = 8  # of a service; with fewer its traces say nothing about its load
 
 
@@ -44,23 +46,29 @@ def service_requests(world: World, services: np.ndarray, otherwise: np.ndarray) 
 
 
 def follows_traffic(world: World, services: np.ndarray, counts: np.ndarray) -> np.ndarray:
-    """(n,) whether counts are in a fixed proportion to the requests of one operation throughout.
+    """(n,) whether counts are the same mix of what is asked of the service throughout: its operations, its callers.
 
-    Then a change is one of what callers ask for, not of what the service does.
+    Then a change is one of what others ask for, not of what the service does. The mix is a non-negative least
+    squares fit over all slots, tried only with a third as many kinds of requests as there are slots with any.
     """
     follows = np.zeros(len(services), dtype=bool)
-    names = world.inbound.keys.get_level_values("service").to_numpy()
-    asked = np.nan_to_num(world.inbound.calls.astype(np.float64))
-    for service in np.unique(services.astype(str)):
-        operations = asked[names == service]
-        rows = np.flatnonzero(services == service)
-        if len(operations):
-            follows[rows] = _in_proportion(counts[rows], operations)
+    asked = [
+        (world.inbound.keys.get_level_values("service").to_numpy(), world.inbound.calls),
+        (world.edge_series.keys.get_level_values("callee").to_numpy(), world.edge_series.calls),
+    ]
+    codes, names = pd.factorize(services)
+    for code, service in enumerate(names):
+        rows = np.flatnonzero(codes == code)
+        for owner, calls in asked:
+            kinds = np.nan_to_num(calls[owner == service].astype(np.float64))
+            if 0 < len(kinds) <= (kinds.sum(axis=0) > 0).sum() / _SLOTS_PER_KIND:
+                follows[rows] |= _is_mix(counts[rows], kinds)
     return follows
 
 
-def _in_proportion(counts: np.ndarray, operations: np.ndarray) -> np.ndarray:
-    total = counts.sum(axis=1)
-    ratio = total[:, None] / np.maximum(operations.sum(axis=1), 1e-9)[None, :]
-    apart = np.abs(counts[:, None, :] - ratio[:, :, None] * operations[None, :, :]).sum(axis=2)
-    return np.asarray((apart <= _SHADOW_MAX * np.maximum(total, 1e-9)[:, None]).any(axis=1) & (total > 0))
+def _is_mix(counts: np.ndarray, kinds: np.ndarray) -> np.ndarray:
+    found = np.zeros(len(counts), dtype=bool)
+    for row in np.flatnonzero(counts.any(axis=1)):
+        rates, _ = nnls(kinds.T, counts[row])
+        found[row] = np.abs(counts[row] - rates @ kinds).sum() <= _SHADOW_MAX * counts[row].sum()
+    return found

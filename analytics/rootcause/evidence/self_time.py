@@ -5,8 +5,8 @@ from __future__ import annotations
 import numpy as np
 import pandas as pd
 
-from analytics.rootcause.calibration import calibrated_p
-from analytics.rootcause.evidence.observations import Observations, chart, level, nothing, number, usual_level
+from analytics.rootcause.calibration import calibrate
+from analytics.rootcause.evidence.observations import Look, Observations, chart, level, no_look, number, usual_level
 from analytics.rootcause.split import Split
 from analytics.world import World
 from causeway.findings import Evidence, Message
@@ -18,25 +18,31 @@ _FLOOR_MS = 0.1  # times below this are noise of the clock
 _SPREAD_FLOOR = 0.08  # of a log mean between slots: 8 %
 
 
-def observe(world: World, split: Split) -> Observations:
+def prepare(world: World, first: Split) -> Look:
     """One row per operation (its own time) and per edge to a virtual node (the caller's wait)."""
     rows = [part for part in (_operations(world), _virtual_edges(world)) if len(part[0])]
     if not rows:
-        return nothing(FAMILY)
+        return no_look(FAMILY)
     keys = pd.concat([part[0] for part in rows], ignore_index=True)
     times_ms = np.vstack([part[1] for part in rows]).astype(np.float64)
     calls = np.vstack([part[2] for part in rows]).astype(np.float64)
     logs = np.log(np.maximum(times_ms, 0.0) + _FLOOR_MS)
-    shifts, rise, _ = calibrated_p(logs, split, weights=calls, scale_floor=_SPREAD_FLOOR)
-    slower_ms = np.exp(shifts.after) - np.exp(shifts.before)
-    excess = np.nan_to_num(np.maximum(slower_ms, 0.0)) * calls[:, split.after].sum(axis=1)
-    own = _own_part(world, split, keys, excess)
-    rise, excess = np.power(rise, np.maximum(own, 0.05)), excess * own
+    slots_after = int(first.after.sum())
+    noise = calibrate(logs, first.before, slots_after=slots_after, weights=calls, scale_floor=_SPREAD_FLOOR)
 
-    def tell(row: int) -> Evidence:
-        return _tell(world, split, keys.iloc[row], times_ms[row], calls[row], float(rise[row]))
+    def look(split: Split) -> Observations:
+        shifts, rise, _ = noise.tails(split)
+        slower_ms = np.exp(shifts.after) - np.exp(shifts.before)
+        excess = np.nan_to_num(np.maximum(slower_ms, 0.0)) * calls[:, split.after].sum(axis=1)
+        own = _own_part(world, split, keys, excess)
+        p, kept = np.power(rise, np.maximum(own, 0.05)), excess * own
 
-    return Observations(FAMILY, keys["entity"].to_numpy(), rise, excess, "ms", tell)
+        def tell(row: int) -> Evidence:
+            return _tell(world, split, keys.iloc[row], times_ms[row], calls[row], float(p[row]))
+
+        return Observations(FAMILY, keys["entity"].to_numpy(), p, kept, "ms", tell)
+
+    return look
 
 
 def _operations(world: World) -> tuple[pd.DataFrame, np.ndarray, np.ndarray]:

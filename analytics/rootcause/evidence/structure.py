@@ -9,7 +9,7 @@ from __future__ import annotations
 import numpy as np
 import pandas as pd
 
-from analytics.rootcause.evidence.observations import Observations, chart, nothing, number
+from analytics.rootcause.evidence.observations import Look, Observations, chart, no_look, number
 from analytics.rootcause.evidence.per_request import follows_traffic, rate_changes, service_requests
 from analytics.rootcause.split import Split
 from analytics.world import World
@@ -21,26 +21,35 @@ _WEIGHT = 0.6  # exponent of p: other steps are as often a matter of what is ask
 _CHANGE_MIN = 0.2  # of the requests must go another way; less is a matter of what they ask for
 
 
-def observe(world: World, split: Split) -> Observations:
+def prepare(world: World, first: Split) -> Look:
     """One row per step inside a service (an operation nobody else asks for) and per call it makes."""
+    del first
     keys, counts = _steps(world)
     if not len(keys):
-        return nothing(FAMILY)
+        return no_look(FAMILY)
     services = keys["service"].to_numpy(dtype=object)
     requests = service_requests(world, services, np.zeros(counts.shape))
-    before, after = counts[:, split.before].sum(axis=1), counts[:, split.after].sum(axis=1)
-    asked_before, asked_after = requests[:, split.before].sum(axis=1), requests[:, split.after].sum(axis=1)
-    rise, fall = rate_changes(counts, requests, split)
-    now, usual = after / np.maximum(asked_after, 1.0), before / np.maximum(asked_before, 1.0)
-    material = np.abs(now - usual) >= _CHANGE_MIN * np.minimum(np.maximum(now, usual), 1.0)
-    telling = material & (before + after >= _STEPS_MIN) & ~follows_traffic(world, services, counts)
-    p = np.minimum(1.0, 2.0 * np.power(np.minimum(rise, fall), _WEIGHT))
-    p = np.where((asked_before > 0) & (asked_after > 0), np.where(telling, p, 1.0), np.nan)
+    of_traffic = follows_traffic(world, services, counts)
+    none = np.full(len(keys), np.nan)
 
-    def tell(row: int) -> Evidence:
-        return _tell(world, split, keys.iloc[row], (counts[row], requests[row]), (now[row], usual[row]), float(p[row]))
+    def look(split: Split) -> Observations:
+        before, after = counts[:, split.before].sum(axis=1), counts[:, split.after].sum(axis=1)
+        asked_before, asked_after = requests[:, split.before].sum(axis=1), requests[:, split.after].sum(axis=1)
+        now, usual = after / np.maximum(asked_after, 1.0), before / np.maximum(asked_before, 1.0)
+        telling = np.abs(now - usual) >= _CHANGE_MIN * np.minimum(np.maximum(now, usual), 1.0)
+        telling &= (before + after >= _STEPS_MIN) & ~of_traffic
+        p = np.ones(len(keys))
+        least = np.minimum(*rate_changes(counts[telling], requests[telling], split))
+        p[telling] = np.minimum(1.0, 2.0 * np.power(least, _WEIGHT))
+        p = np.where((asked_before > 0) & (asked_after > 0), p, np.nan)
 
-    return Observations(FAMILY, services, p, np.full(len(keys), np.nan), "", tell)
+        def tell(row: int) -> Evidence:
+            series, rates = (counts[row], requests[row]), (now[row], usual[row])
+            return _tell(world, split, keys.iloc[row], series, rates, float(p[row]))
+
+        return Observations(FAMILY, services, p, none, "", tell)
+
+    return look
 
 
 def _steps(world: World) -> tuple[pd.DataFrame, np.ndarray]:
