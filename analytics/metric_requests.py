@@ -112,7 +112,8 @@ def own_parts(world: World, found: MetricRequests) -> tuple[np.ndarray, np.ndarr
     """(latency_ms, failing) of each service less what its callees contribute, each (n, t); as it is where unknown.
 
     A callee adds its latency (its failures) once per request that it gets from the caller; its requests are shared out
-    among its callers in proportion to theirs. At least a twentieth of the latency stays the service's own.
+    among its callers in proportion to theirs. At least a twentieth of the latency stays the service's own. A callee without
+    a past takes nothing away: that it is called at all is the caller's doing.
     """
     latency, failing = found.latency_ms.copy(), found.failing.copy()
     place = {str(name): row for row, name in enumerate(found.services)}
@@ -121,7 +122,10 @@ def own_parts(world: World, found: MetricRequests) -> tuple[np.ndarray, np.ndarr
         if caller != callee and str(caller) in place and str(callee) in place:
             callers.setdefault(place[str(callee)], []).append(place[str(caller)])
     requests = np.nan_to_num(found.requests)
+    known = (np.isfinite(found.latency_ms) | np.isfinite(found.failing))[:, ~world.timeline.in_window].any(axis=1)
     for callee, of in callers.items():
+        if not known[callee]:
+            continue
         whole = np.maximum(requests[of].sum(axis=0), 1e-9)
         for caller in of:
             load = np.where(found.separable[caller], requests[callee] / whole, 0.0)  # calls per request of the caller

@@ -6,13 +6,15 @@ import numpy as np
 from scipy import stats
 
 _DISPERSION_MAX = 50.0
+_SLOTS_PER_WILD = 100
 
 
 def dispersion(counts: np.ndarray, exposure: np.ndarray) -> np.ndarray:
     """(n,) how many times more the counts of the slots vary than a Poisson's would, at least 1.
 
     counts, exposure: (n, t): events and what they should be in proportion to; slots without exposure do not count.
-    Each row is shrunk towards 1 by two slots' worth.
+    Each row is shrunk towards 1 by two slots' worth. Of long histories the wildest slots do not count: one outage in
+    two days says nothing of the usual bursts.
     """
     used = exposure > 0
     total = np.where(used, exposure, 0.0).sum(axis=1, keepdims=True)
@@ -21,9 +23,19 @@ def dispersion(counts: np.ndarray, exposure: np.ndarray) -> np.ndarray:
     )
     # Cells that expect next to nothing say nothing about bursts.
     share = np.maximum(expected, 0.5)
-    squares = np.where(used, (counts - expected) ** 2 / share, 0.0).sum(axis=1)
+    squares = _without_wildest(np.where(used, (counts - expected) ** 2 / share, 0.0), used.sum(axis=1))
     slots = np.maximum(used.sum(axis=1) - 1, 0)
     return np.clip((squares + 2.0) / (slots + 2.0), 1.0, _DISPERSION_MAX)
+
+
+def _without_wildest(squares: np.ndarray, slots: np.ndarray) -> np.ndarray:
+    """(n,) the sum over the slots of each row, without one slot in a hundred: those that add most."""
+    left_out = slots // _SLOTS_PER_WILD
+    most = int(left_out.max(initial=0))
+    if not most:
+        return squares.sum(axis=1)
+    largest = -np.sort(-squares, axis=1)[:, :most]
+    return squares.sum(axis=1) - np.where(np.arange(most)[None, :] < left_out[:, None], largest, 0.0).sum(axis=1)
 
 
 def rate_shift_p(

@@ -12,6 +12,7 @@ from analytics.rootcause.evidence.observations import Observations
 from analytics.rootcause.explain import Graph, explain_away
 from analytics.rootcause.judged import Judged
 from analytics.rootcause.onset import SHIFTS, Onset, find_onset
+from analytics.rootcause.relevance import relevant
 from analytics.rootcause.split import shifted
 from analytics.rootcause.symptoms import indicators
 from analytics.world import World
@@ -67,7 +68,7 @@ def judge(world: World) -> Judged:
         rows = tuple(registered.observe(world, split) for registered in FAMILIES)
         tried.append(strengths(entities, rows, material_harm(world, split.after)))
         observed = rows if i == middle else observed
-    found = median_strengths(tried, middle)
+    found = relevant(median_strengths(tried, middle), onset.symptoms)
     graph = Graph(world, entities)
     explained = explain_away(graph, found)
     changes = recent_changes(world, int(world.timeline.times_ns[onset.split.onset]))
