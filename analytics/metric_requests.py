@@ -25,18 +25,13 @@ class MetricRequests:
     """One row per service; matrices are (n, t), NaN where nothing is known.
 
     requests: a number in proportion to the requests of the slot. latency_ms: their mean, or what comes nearest.
-    failing: the share that failed, in [0, 1]. separable: (n, t) bool, where requests are known, so that what callees
-    contribute can be taken away.
+    failing: the share that failed, in [0, 1].
     """
 
     services: np.ndarray
     requests: np.ndarray
     latency_ms: np.ndarray
     failing: np.ndarray
-
-    @property
-    def separable(self) -> np.ndarray:
-        return np.isfinite(self.requests) & (self.requests > 0)
 
 
 def metric_requests(world: World) -> MetricRequests:
@@ -62,9 +57,14 @@ def metric_requests(world: World) -> MetricRequests:
 
 
 def _traced(world: World) -> set[str]:
+    """Services whose spans say more, and where there are traces those that no trace names: summaries for users."""
     calls = np.nan_to_num(world.services.calls[:, ~world.timeline.in_window]).sum(axis=1)
     names = world.services.keys.get_level_values("service").to_numpy()
-    return set(map(str, names[calls >= TRACED_CALLS_MIN]))
+    traced = set(map(str, names[calls >= TRACED_CALLS_MIN]))
+    if not traced:
+        return traced
+    named = {str(name) for pair in world.edge_series.keys for name in pair} | set(map(str, names))
+    return traced | (set(map(str, world.metrics.meta["service"])) - named)
 
 
 def _text(meta: pd.DataFrame) -> list[str]:
@@ -108,27 +108,45 @@ def _failing(meta: pd.DataFrame, values: np.ndarray, roles: np.ndarray, rows: np
     return failing
 
 
-def own_parts(world: World, found: MetricRequests) -> tuple[np.ndarray, np.ndarray]:
-    """(latency_ms, failing) of each service less what its callees contribute, each (n, t); as it is where unknown.
+@dataclass(frozen=True, slots=True)
+class OwnParts:
+    """What each service adds itself. Matrices are (n, t), NaN where unknown.
+
+    whole: (n,) bool: the metrics of some callee are not known, so that its part could not be taken away.
+    """
+
+    latency_ms: np.ndarray
+    failing: np.ndarray
+    whole: np.ndarray
+
+
+def own_parts(world: World, found: MetricRequests) -> OwnParts:
+    """Latency and failures of each service less what its callees contribute.
 
     A callee adds its latency (its failures) once per request that it gets from the caller; its requests are shared out
-    among its callers in proportion to theirs. At least a twentieth of the latency stays the service's own. A callee without
-    a past takes nothing away: that it is called at all is the caller's doing.
+    among its callers in proportion to theirs. At least a twentieth of the latency stays the service's own. A callee
+    without a past takes nothing away: that it is called at all is the caller's doing.
     """
     latency, failing = found.latency_ms.copy(), found.failing.copy()
+    whole = np.zeros(len(found.services), dtype=bool)
     place = {str(name): row for row, name in enumerate(found.services)}
-    callers: dict[int, list[int]] = {}
-    for caller, callee in world.edge_series.keys:
-        if caller != callee and str(caller) in place and str(callee) in place:
-            callers.setdefault(place[str(callee)], []).append(place[str(caller)])
+    separable = np.isfinite(found.requests) & (found.requests > 0)
     requests = np.nan_to_num(found.requests)
+    callers: dict[int, list[int]] = {}
+    for caller, callee in ((str(caller), str(callee)) for caller, callee in world.edge_series.keys):
+        if caller == callee or caller not in place:
+            continue
+        if callee in place and separable[[place[caller], place[callee]]].any(axis=1).all():
+            callers.setdefault(place[callee], []).append(place[caller])
+        elif callee not in place or not separable[place[caller]].any():
+            whole[place[caller]] = True
     known = (np.isfinite(found.latency_ms) | np.isfinite(found.failing))[:, ~world.timeline.in_window].any(axis=1)
     for callee, of in callers.items():
         if not known[callee]:
             continue
-        whole = np.maximum(requests[of].sum(axis=0), 1e-9)
+        total = np.maximum(requests[of].sum(axis=0), 1e-9)
         for caller in of:
-            load = np.where(found.separable[caller], requests[callee] / whole, 0.0)  # calls per request of the caller
+            load = np.where(separable[caller], requests[callee] / total, 0.0)  # calls per request of the caller
             latency[caller] -= load * np.nan_to_num(found.latency_ms[callee])
             failing[caller] -= load * np.nan_to_num(found.failing[callee])
-    return np.maximum(latency, 0.05 * found.latency_ms), np.maximum(failing, 0.0)
+    return OwnParts(np.maximum(latency, 0.05 * found.latency_ms), np.maximum(failing, 0.0), whole)

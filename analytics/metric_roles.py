@@ -24,7 +24,7 @@ class Role(StrEnum):
     OTHER = "other"
 
 
-_SUCCESS = re.compile(r"\b(success|availability|available|apdex|uptime|ready|healthy|hit (ratio|rate))\b")
+_SUCCESS = re.compile(r"\b(success|availability|available|apdex|uptime|ready|healthy)\b")
 _ERRORS = re.compile(
     r"\b(err|errors?|fail|failed|failures?|faults?|exceptions?|rejected|rejections?|aborted|panics?|servfail|"
     r"timeouts?|exhausted|unauthorized|4xx|5xx|[45]\d\d)\b"

@@ -13,6 +13,7 @@ WINDOWS_MIN = 40  # windows of history below which there is no tail to fit
 _TAIL = 0.1
 _SHAPE_MAX = 0.5
 _LEAST = 1e-12
+_VALUES_PER_WILD = 100  # one value in so many, the highest, is left out: an outage in the history is nothing usual
 
 
 def window_tail_p(values: np.ndarray, before: np.ndarray, after: np.ndarray) -> np.ndarray:
@@ -28,6 +29,9 @@ def _tail_p(history: np.ndarray, now: np.ndarray) -> float:
     length = len(now)
     if not length or len(history) < WINDOWS_MIN + length:
         return float("nan")
+    wild = len(history) // _VALUES_PER_WILD
+    if wild:
+        history = history[history <= np.partition(history, -wild - 1)[-wild - 1]]
     sums = np.cumsum(np.concatenate([[0.0], history]))
     means = (sums[length:] - sums[:-length]) / length
     level = float(now.mean())

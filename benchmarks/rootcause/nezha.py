@@ -1,8 +1,8 @@
 """The recordings of Nezha (Yu et al., FSE 2023): each fault's minutes, compared with a fault-free minute.
 
 The traces of a fault begin a minute before the injection at the earliest, so that no usual time is recorded right
-before many of them. As in the paper the reference is the recorded fault-free minute; its records are moved to before
-the minute before the window, which `causeway replay --from --until --shift-to` does too.
+before many of them. As in the paper the reference is the recorded fault-free minute; its records are moved to just
+before the window, which `causeway replay --from --until --shift-to` does too.
 """
 
 from __future__ import annotations
@@ -19,10 +19,10 @@ from causeway.window import MINUTE_NS, SECOND_NS, Window
 from collectors.replay.exports import Cut, Due, Shift, exports
 from collectors.replay.recording import Recording, read
 
-AFTER_NS = 3 * MINUTE_NS  # the symptoms begin within the first minute
+BEFORE_NS = MINUTE_NS  # effects were seen up to 50 s before the time noted
+AFTER_NS = 3 * MINUTE_NS
 REFERENCE_NS = MINUTE_NS
 _SLOT_NS = 10 * SECOND_NS
-SPANS_MIN = 50  # in a fault-free minute below which it holds nothing to judge
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,7 +34,7 @@ class _Span:
 
 
 def cases(folder: Path) -> list[Case]:
-    """One case per injected fault, and one fault-free window per minute before an injection that has traces."""
+    """One case per injected fault, and fault-free windows out of the fault-free minutes."""
     try:
         listed = json.loads((folder / "cases.json").read_text(encoding="utf-8"))
     except OSError as error:
@@ -48,11 +48,25 @@ def cases(folder: Path) -> list[Case]:
         name = f"{place:02}-{entry['service']}-{entry['fault']}"
         truth = frozenset({entry["service"], entry["pod"]})
         start_ns = at_ns // _SLOT_NS * _SLOT_NS
-        calm = Window(start_ns - MINUTE_NS, start_ns)
-        faulty = Window(start_ns, start_ns + AFTER_NS)
-        found.append(_case(recording, folder, (name, entry["fault"], truth), faulty, (reference, calm)))
-        if _spans(recording, calm) >= SPANS_MIN:
-            found.append(_case(recording, folder, (f"{name}-before", "", frozenset()), calm, (reference, None)))
+        faulty = Window(start_ns - BEFORE_NS, start_ns + AFTER_NS)
+        found.append(_case(recording, folder, (name, entry["fault"], truth), faulty, reference))
+    return [*found, *_quiet(recording, folder, quiet)]
+
+
+def _quiet(recording: Recording, folder: Path, minutes: list[int]) -> list[Case]:
+    """The fault-free minutes, compared with each other and half with half."""
+    found = []
+    half = REFERENCE_NS // 2
+    for place, start_ns in enumerate(minutes):
+        for other in minutes:
+            if other != start_ns:
+                whole = Window(start_ns, start_ns + REFERENCE_NS)
+                found.append(_case(recording, folder, (f"quiet-{place}-other", "", frozenset()), whole, other))
+        for part in (0, 1):
+            window = Window(start_ns + part * half, start_ns + (part + 1) * half)
+            other_half = start_ns + (1 - part) * half
+            named = (f"quiet-{place}-half-{part}", "", frozenset[str]())
+            found.append(_case(recording, folder, named, window, other_half, length_ns=half))
     return found
 
 
@@ -61,21 +75,21 @@ def _case(
     folder: Path,
     named: tuple[str, str, frozenset[str]],
     window: Window,
-    usual: tuple[int, Window | None],
+    reference_ns: int,
+    *,
+    length_ns: int = REFERENCE_NS,
 ) -> Case:
-    """usual: the start of the fault-free minute, and what is usual right before the window."""
-    reference_ns, calm = usual
-    near = window if calm is None else Window(calm.start_ns, window.end_ns)
-    reference = Window(reference_ns, reference_ns + REFERENCE_NS)
-    moved = near.before(REFERENCE_NS)
-    parts = (_Span(reference, moved.start_ns - reference_ns), _Span(near))
+    """reference_ns: where the usual time begins, length_ns how long it is; it is moved to just before the window."""
+    reference = Window(reference_ns, reference_ns + length_ns)
+    baseline = window.before(length_ns)
+    parts = (_Span(reference, baseline.start_ns - reference_ns), _Span(window))
     name, fault, truth = named
     return Case(
         name=name,
         truth=truth,
         fault=fault,
         window=window,
-        baseline=Window(moved.start_ns, window.start_ns),
+        baseline=baseline,
         exports=lambda: _exports(recording, parts),
         key=f"{folder.resolve()}|{parts}",
     )
@@ -84,10 +98,6 @@ def _case(
 def _exports(recording: Recording, parts: tuple[_Span, ...]) -> Iterator[Due]:
     for part in parts:
         yield from exports(recording.within(part.window), cut=Cut(), shift=Shift(part.by_ns))
-
-
-def _spans(recording: Recording, window: Window) -> int:
-    return recording.within(window).tables["spans"].num_rows
 
 
 def _minute(text: str) -> int:

@@ -53,6 +53,6 @@ FAMILIES: tuple[Registered, ...] = (
     Registered(metrics.FAMILY, metrics.prepare, 0.7),
     Registered(logs.FAMILY, logs.prepare, 0.7),
     Registered(structure.FAMILY, structure.prepare, 0.7),
-    Registered(indicators.LATENCY, _at_once(indicators.observe_latency), 1.0),
-    Registered(indicators.FAILING, _at_once(indicators.observe_failing), 1.0),
+    Registered(indicators.LATENCY, indicators.prepare_latency, 1.0),
+    Registered(indicators.FAILING, indicators.prepare_failing, 1.0),
 )

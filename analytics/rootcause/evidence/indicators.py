@@ -7,8 +7,8 @@ import numpy as np
 from analytics.anomalies.counts import dispersion, rate_shift_p
 from analytics.anomalies.tails import window_tail_p
 from analytics.metric_requests import MetricRequests, metric_requests, own_parts
-from analytics.rootcause.calibration import calibrated_p
-from analytics.rootcause.evidence.observations import Observations, chart, level, nothing, number, usual_level
+from analytics.rootcause.calibration import calibrate
+from analytics.rootcause.evidence.observations import Look, Observations, chart, level, no_look, number, usual_level
 from analytics.rootcause.metric_symptoms import ASSUMED_REQUESTS
 from analytics.rootcause.split import Split
 from analytics.world import World
@@ -18,34 +18,68 @@ LATENCY, FAILING = "metric_latency", "metric_failing"
 _SPREAD_FLOOR = 0.05
 _BASE = 0.1  # part of the whole latency that is added before the logarithm: a small own part is mostly noise
 _SHARE_BASE = 0.01
+_WHOLE_WEIGHT = 0.5  # exponent of p where a callee's part may still be in it
 
 
-def observe_latency(world: World, split: Split) -> Observations:
+def prepare_latency(world: World, first: Split) -> Look:
     """One row per service: slower by itself. `excess`: milliseconds of all its requests together."""
     found = metric_requests(world)
     if not np.isfinite(found.latency_ms).any():
-        return nothing(LATENCY)
-    own_ms, _ = own_parts(world, found)
-    p, extra_ms = _slower(found, own_ms, _calls(found), split)
+        return no_look(LATENCY)
+    own, calls = own_parts(world, found), _calls(found)
+    usual = np.array([usual_level(row, first.before) for row in found.latency_ms])
+    logs = np.log(own.latency_ms + _BASE * usual[:, None] + 1e-6)
+    noise = calibrate(logs, first.before, slots_after=int(first.after.sum()), weights=calls, scale_floor=_SPREAD_FLOOR)
 
-    def tell(row: int) -> Evidence:
-        return _tell(world, split, LATENCY, str(found.services[row]), own_ms[row], float(p[row]))
+    def look(split: Split) -> Observations:
+        rise = np.fmax(noise.tails(split)[1], window_tail_p(logs, split.before, split.after))
+        p = np.power(rise, np.where(own.whole, _WHOLE_WEIGHT, 1.0))
+        usual_ms = np.array([usual_level(row, split.before) for row in own.latency_ms])
+        extra_ms = np.maximum(np.nan_to_num(_levels(own.latency_ms, split.after) - usual_ms), 0.0)
 
-    return Observations(LATENCY, found.services, p, extra_ms, "ms", tell)
+        def tell(row: int) -> Evidence:
+            return _tell(world, split, LATENCY, str(found.services[row]), own.latency_ms[row], float(p[row]))
+
+        return Observations(LATENCY, found.services, p, extra_ms * calls[:, split.after].sum(axis=1), "ms", tell)
+
+    return look
 
 
-def observe_failing(world: World, split: Split) -> Observations:
+def prepare_failing(world: World, first: Split) -> Look:
     """One row per service: failing more by itself. `excess`: failed requests."""
     found = metric_requests(world)
     if not np.isfinite(found.failing).any():
-        return nothing(FAILING)
-    _, own = own_parts(world, found)
-    p, failed = _failing(own, _calls(found), split)
+        return no_look(FAILING)
+    own = own_parts(world, found)
+    known = np.isfinite(own.failing)
+    trials = np.where(known, _calls(found), 0.0)
+    errors = np.where(known, own.failing * trials, 0.0)
+    logs = np.log(own.failing + _SHARE_BASE)
+    noise = calibrate(logs, first.before, slots_after=int(first.after.sum()), weights=trials, scale_floor=_SPREAD_FLOOR)
 
-    def tell(row: int) -> Evidence:
-        return _tell(world, split, FAILING, str(found.services[row]), own[row], float(p[row]))
+    def look(split: Split) -> Observations:
+        rise, failed = _rise(errors, trials, split)
+        level_rise = np.fmax(noise.tails(split)[1], window_tail_p(logs, split.before, split.after))
+        p = np.fmax(rise, np.nan_to_num(level_rise, nan=1.0))
+        p = np.power(p, np.where(own.whole, _WHOLE_WEIGHT, 1.0))
 
-    return Observations(FAILING, found.services, p, failed, "errors", tell)
+        def tell(row: int) -> Evidence:
+            return _tell(world, split, FAILING, str(found.services[row]), own.failing[row], float(p[row]))
+
+        return Observations(FAILING, found.services, np.where(np.isfinite(rise), p, np.nan), failed, "errors", tell)
+
+    return look
+
+
+def _rise(errors: np.ndarray, trials: np.ndarray, split: Split) -> tuple[np.ndarray, np.ndarray]:
+    """((n,) p of more failures, NaN where a side has no request; (n,) failures beyond the usual share)."""
+    bursts = dispersion(errors[:, split.before], trials[:, split.before])
+    failed = [errors[:, slots].sum(axis=1) for slots in (split.before, split.after)]
+    asked = [trials[:, slots].sum(axis=1) for slots in (split.before, split.after)]
+    rise, _ = rate_shift_p(*failed, *asked, bursts=bursts)
+    usual = failed[0] / np.maximum(asked[0], 1e-9)
+    both = (asked[0] > 0) & (asked[1] > 0)
+    return np.where(both, rise, np.nan), np.maximum(failed[1] - usual * asked[1], 0.0)
 
 
 def _calls(found: MetricRequests) -> np.ndarray:
@@ -55,32 +89,7 @@ def _calls(found: MetricRequests) -> np.ndarray:
     return np.where(counted, np.nan_to_num(found.requests), np.where(known, ASSUMED_REQUESTS, 0.0))
 
 
-def _slower(
-    found: MetricRequests, own_ms: np.ndarray, calls: np.ndarray, split: Split
-) -> tuple[np.ndarray, np.ndarray]:
-    whole = np.array([usual_level(row, split.before) for row in found.latency_ms])
-    logs = np.log(own_ms + _BASE * whole[:, None] + 1e-6)
-    _, rise, _ = calibrated_p(logs, split, weights=calls, scale_floor=_SPREAD_FLOOR)
-    rise = np.fmax(rise, window_tail_p(logs, split.before, split.after))
-    extra = _level(own_ms, split.after) - np.array([usual_level(row, split.before) for row in own_ms])
-    return rise, np.maximum(np.nan_to_num(extra), 0.0) * calls[:, split.after].sum(axis=1)
-
-
-def _failing(own: np.ndarray, calls: np.ndarray, split: Split) -> tuple[np.ndarray, np.ndarray]:
-    known = np.isfinite(own)
-    errors, trials = np.where(known, own * calls, 0.0), np.where(known, calls, 0.0)
-    bursts = dispersion(errors[:, split.before], trials[:, split.before])
-    sums = [part[:, slots].sum(axis=1) for part in (errors, trials) for slots in (split.before, split.after)]
-    rise, _ = rate_shift_p(sums[0], sums[1], sums[2], sums[3], bursts=bursts)
-    logs = np.log(own + _SHARE_BASE)
-    _, level_rise, _ = calibrated_p(logs, split, weights=calls, scale_floor=_SPREAD_FLOOR)
-    level_rise = np.fmax(level_rise, window_tail_p(logs, split.before, split.after))
-    p = np.where((sums[2] > 0) & (sums[3] > 0), np.maximum(rise, np.nan_to_num(level_rise, nan=1.0)), np.nan)
-    usual = sums[0] / np.maximum(sums[2], 1e-9)
-    return p, np.maximum(sums[1] - usual * sums[3], 0.0)
-
-
-def _level(values: np.ndarray, slots: np.ndarray) -> np.ndarray:
+def _levels(values: np.ndarray, slots: np.ndarray) -> np.ndarray:
     return np.array([level(row, slots) for row in values])
 
 

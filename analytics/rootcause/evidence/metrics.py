@@ -8,6 +8,7 @@ from dataclasses import replace
 import numpy as np
 import pandas as pd
 
+from analytics.metric_roles import Role, is_share, role_of
 from analytics.rootcause.calibration import calibrate
 from analytics.rootcause.evidence.observations import Look, Observations, chart, level, no_look, number, usual_level
 from analytics.rootcause.split import Split
@@ -22,7 +23,9 @@ _RESOURCE = re.compile(
     re.IGNORECASE,
 )
 _SYMPTOM = re.compile(r"latency|duration|request|response|success|error|workload|calls|spans|logs", re.IGNORECASE)
-_SCARCE = re.compile(r"free|available|idle|remaining|headroom", re.IGNORECASE)  # less of these is worse
+_SCARCE = re.compile(
+    r"free|available|idle|remaining|headroom|ready|uptime|hit[._]?(?:ratio|rate)|until[._]?expiry", re.IGNORECASE
+)  # less of these is worse
 _SHARED = re.compile(r"(?:^|[._])(?:node|host|system)[._]", re.IGNORECASE)
 _SHARED_WEIGHT = 0.3  # exponent of p for what all pods of a machine show alike
 _OTHER_WEIGHT = 0.5  # exponent of p for a metric that is no resource
@@ -34,7 +37,7 @@ _REPEATS_MIN = 3
 def prepare(world: World, first: Split) -> Look:
     """One row per series of a known service that is not itself a symptom."""
     meta = world.metrics.meta
-    chosen = (meta["service"] != "").to_numpy() & ~meta["name"].str.contains(_SYMPTOM).to_numpy()
+    chosen = (meta["service"] != "").to_numpy() & ~_of_requests(meta)
     if not chosen.any():
         return no_look(FAMILY)
     meta, values = meta[chosen].reset_index(drop=True), world.metrics.values[chosen].astype(np.float64)
@@ -55,6 +58,17 @@ def prepare(world: World, first: Split) -> Look:
         return Observations(FAMILY, services, p, more, "log ratio", tell)
 
     return look
+
+
+def _of_requests(meta: pd.DataFrame) -> np.ndarray:
+    """(n,) bool: what the requests of a service tell better, or evidence/indicators does: a symptom here."""
+    named = meta["name"].str.contains(_SYMPTOM).to_numpy(dtype=bool)
+    told = zip(meta["name"], meta["unit"], strict=True)
+    shares = [
+        role_of(name) is Role.LATENCY or (role_of(name) is not Role.OTHER and is_share(name, unit))
+        for name, unit in told
+    ]
+    return named | np.array(shares, dtype=bool)
 
 
 def _exponents(names: pd.Series) -> np.ndarray:
