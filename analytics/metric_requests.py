@@ -35,7 +35,7 @@ class MetricRequests:
 
 
 def metric_requests(world: World) -> MetricRequests:
-    """What metrics say of the services without traces; no row where they say neither latency nor failures."""
+    """What metrics say of the services without traces; no row where they say nothing of requests."""
     meta = world.metrics.meta
     untraced = (meta["service"] != "").to_numpy(dtype=bool) & ~meta["service"].isin(_traced(world)).to_numpy()
     roles = np.array([role_of(str(name)) for name in meta["name"]], dtype=object)
@@ -44,7 +44,7 @@ def metric_requests(world: World) -> MetricRequests:
     share = np.array([is_share(*said) for said in zip(meta["name"], meta["unit"], strict=True)], dtype=bool)
     told = roles == Role.LATENCY
     told |= share & ((roles == Role.ERRORS) | (roles == Role.SUCCESS))
-    services = np.array(sorted(set(meta["service"][told])), dtype=object)
+    services = np.array(sorted(set(meta["service"][told | (roles == Role.REQUESTS)])), dtype=object)
     shape = (len(services), values.shape[1])
     requests, latency, failing = np.full(shape, np.nan), np.full(shape, np.nan), np.full(shape, np.nan)
     owners = meta["service"].to_numpy()
@@ -112,7 +112,7 @@ def _failing(meta: pd.DataFrame, values: np.ndarray, roles: np.ndarray, rows: np
 class OwnParts:
     """What each service adds itself. Matrices are (n, t), NaN where unknown.
 
-    whole: (n,) bool: the metrics of some callee are not known, so that its part could not be taken away.
+    whole: (n,) bool: the metrics of some service it calls are not known, so that its part could not be taken away.
     """
 
     latency_ms: np.ndarray
@@ -130,16 +130,20 @@ def own_parts(world: World, found: MetricRequests) -> OwnParts:
     latency, failing = found.latency_ms.copy(), found.failing.copy()
     whole = np.zeros(len(found.services), dtype=bool)
     place = {str(name): row for row, name in enumerate(found.services)}
+    counted = np.isfinite(found.requests).any(axis=1)
     separable = np.isfinite(found.requests) & (found.requests > 0)
     requests = np.nan_to_num(found.requests)
     callers: dict[int, list[int]] = {}
     for caller, callee in ((str(caller), str(callee)) for caller, callee in world.edge_series.keys):
         if caller == callee or caller not in place:
             continue
-        if callee in place and separable[[place[caller], place[callee]]].any(axis=1).all():
+        if callee in place and counted[place[caller]] and counted[place[callee]]:
             callers.setdefault(place[callee], []).append(place[caller])
-        elif callee not in place or not separable[place[caller]].any():
+        elif str(world.nodes["type"].get(callee, "service")) == "service":
             whole[place[caller]] = True
+    linked = {str(name) for pair in world.edge_series.keys for name in pair}
+    if linked:  # a service outside a graph that is known calls something, but nobody knows what
+        whole |= np.array([str(name) not in linked for name in found.services], dtype=bool)
     known = (np.isfinite(found.latency_ms) | np.isfinite(found.failing))[:, ~world.timeline.in_window].any(axis=1)
     for callee, of in callers.items():
         if not known[callee]:

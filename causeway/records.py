@@ -22,7 +22,7 @@ SEVERITIES = ("UNSPECIFIED", "TRACE", "DEBUG", "INFO", "WARN", "ERROR", "FATAL")
 METRIC_TYPES = ("gauge", "sum", "histogram", "exponential_histogram", "summary")
 TEMPORALITIES = ("UNSPECIFIED", "DELTA", "CUMULATIVE")
 NODE_TYPES = ("service", "database", "queue", "external", "entry")
-EVENT_KINDS = ("deploy", "config", "scale", "restart", "oom", "probe", "flag", "audit", "other", "commit")
+EVENT_KINDS = ("deploy", "config", "scale", "restart", "oom", "probe", "flag", "audit", "other", "commit", "alert")
 
 SPANS = pa.schema(
     [

@@ -6,7 +6,7 @@ import numpy as np
 
 from analytics.rootcause import wording
 from analytics.rootcause.combine import Strengths, median_strengths, p_of, scores, strengths
-from analytics.rootcause.evidence.changes import recent_changes
+from analytics.rootcause.evidence.changes import alerted, recent_changes
 from analytics.rootcause.evidence.families import FAMILIES
 from analytics.rootcause.evidence.observations import Observations
 from analytics.rootcause.explain import Graph, explain_away
@@ -20,6 +20,7 @@ from causeway.findings import Diagnosis, DiagnosisVerdict, Evidence, Hypothesis,
 
 HYPOTHESES_MAX = 5
 CHANGE_BONUS = 0.3  # a change shortly before the onset makes its service this much likelier
+ALERT_BONUS = 0.5  # likewise an alert of its own monitor: it suffers, and often of its own doing
 MATERIAL_TIME = 0.05  # of the time that entry requests take: less extra time than this counts as less
 MATERIAL_ERRORS = 0.005  # of the entry requests, likewise
 MATERIAL_GROWTH = 0.7  # log of how many times more of a resource counts in full: a factor of two
@@ -73,6 +74,7 @@ def judge(world: World) -> Judged:
     explained = explain_away(graph, found)
     changes = recent_changes(world, int(world.timeline.times_ns[onset.split.onset]))
     bonus = np.array([1.0 + CHANGE_BONUS * (str(name) in changes) for name in entities])
+    bonus += ALERT_BONUS * np.isin(entities, list(alerted(world)))
     bonus *= _within_reach(world, graph, onset)
     return Judged(
         onset=onset,

@@ -14,6 +14,7 @@ import numpy as np
 
 from analytics.rootcause.combine import Strengths, scores
 from analytics.rootcause.evidence.families import FAMILIES
+from analytics.rootcause.mentions import mentions
 from analytics.world import World
 
 _DISCOUNT_MAX = 0.8
@@ -43,7 +44,7 @@ class Explained:
 
 
 class Graph:
-    """Who calls whom, over window and baseline, between the entities of a diagnosis."""
+    """Who calls whom, over window and baseline, between the entities of a diagnosis; see `mentions` too."""
 
     def __init__(self, world: World, entities: np.ndarray) -> None:
         self.entities = entities
@@ -53,8 +54,16 @@ class Graph:
         for caller, callee in world.edge_series.keys:
             i, j = self.place.get(str(caller)), self.place.get(str(callee))
             if i is not None and j is not None and i != j:
-                self.callees[i].add(j)
-                self.callers[j].add(i)
+                self._add(i, j)
+        told = [(self.place[one], self.place[other]) for one, other in mentions(world, list(self.place))]
+        behind = {i: set(self.behind(i, hops_max=len(entities))) for i in {other for _, other in told}}
+        for i, j in told:
+            if i not in behind[j]:  # who is called may name its callers too
+                self._add(i, j)
+
+    def _add(self, caller: int, callee: int) -> None:
+        self.callees[caller].add(callee)
+        self.callers[callee].add(caller)
 
     def behind(self, start: int, *, hops_max: int = _HOPS_MAX) -> dict[int, int]:
         """Node -> hops, for all nodes that `start` calls directly or through others."""

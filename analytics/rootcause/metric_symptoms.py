@@ -18,8 +18,9 @@ def metric_indicators(world: World) -> tuple[tuple[tuple[str, str], ...], np.nda
     found = metric_requests(world)
     names = set(map(str, found.services))
     called = {str(callee) for caller, callee in world.edge_series.keys if str(caller) in names and caller != callee}
-    rows = np.array([str(name) not in called for name in found.services], dtype=bool)
-    rows = rows if rows.any() else np.ones(len(rows), dtype=bool)
+    told = (np.isfinite(found.latency_ms) | np.isfinite(found.failing)).any(axis=1)
+    rows = told & np.array([str(name) not in called for name in found.services], dtype=bool)
+    rows = rows if rows.any() else told
     known = np.isfinite(found.latency_ms[rows]) | np.isfinite(found.failing[rows])
     counted = np.isfinite(found.requests[rows]).any(axis=1, keepdims=True)
     calls = np.where(counted, np.nan_to_num(found.requests[rows]), np.where(known, ASSUMED_REQUESTS, 0.0))

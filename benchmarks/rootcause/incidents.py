@@ -28,7 +28,7 @@ def cases(folder: Path) -> list[Case]:
 def _incident(folder: Path) -> list[Case]:
     truth = json.loads((folder / "ground_truth.json").read_text(encoding="utf-8"))
     alert = json.loads((folder / "alert.json").read_text(encoding="utf-8"))
-    fired_ns = int(datetime.fromisoformat(alert["fired_at"].replace("Z", "+00:00")).timestamp()) * SECOND_NS
+    fired_ns = int(datetime.fromisoformat(alert["fired_at"]).timestamp()) * SECOND_NS
     first_ns = recording.read(folder, signals=("metrics",)).span_of_time().start_ns
     start_ns = max(fired_ns - BEFORE_ALERT_NS, first_ns + MINUTE_NS)
     window = Window(start_ns, fired_ns + AFTER_ALERT_NS)
@@ -52,6 +52,6 @@ def _case(
         window=window,
         baseline=baseline,
         exports=lambda: exports.exports(recording.read(folder), cut=exports.Cut(10_000), shift=exports.Shift()),
-        key=f"incident|{folder.resolve()}",
+        key=f"incident2|{folder.resolve()}",
         commit=commit,
     )

@@ -3,7 +3,8 @@
 The layout of root-cause-bench. metrics.csv: timestamp, service, metric, value. A span whose trace_id is `same` is of
 the trace before it. Everything in `context` becomes events: kind `commit` (nobody's service; files, author and diff as
 attributes), `deploy` (with the revision deployed) and `flag`; `status_feed.json`, what a provider says of itself,
-becomes events of kind `other` named `status`. Absent files are absent signals; values that are missing stay missing.
+becomes events of kind `other` named `status`; `alert.json` is one of kind `alert`. Absent files are absent signals;
+values that are missing stay missing.
 """
 
 from __future__ import annotations
@@ -40,7 +41,11 @@ def read(folder: Path) -> dict[str, pa.Table]:
             "spans": list(_spans(_json(folder / "traces.json"))),
             "logs": list(_logs(folder / "logs.ndjson")),
             "metrics": list(_metrics(folder / "metrics.csv")),
-            "events": [*_changes(folder / "context"), *_status(folder / "status_feed.json")],
+            "events": [
+                *_changes(folder / "context"),
+                *_alert(folder / "alert.json"),
+                *_status(folder / "status_feed.json"),
+            ],
         }
     except (ValueError, KeyError, TypeError) as error:
         raise ConfigError(f"{folder} is no recorded incident: {type(error).__name__} {error}") from error
@@ -108,6 +113,14 @@ def _changes(folder: Path) -> Iterator[dict[str, Any]]:
         yield _event(row, "flag", row["service"], row["service"], said, {"feature_flag.key": row["flag"]})
 
 
+def _alert(path: Path) -> Iterator[dict[str, Any]]:
+    row = _json(path)
+    if row:
+        about = {"metric": str(row.get("metric", "")), "threshold": str(row.get("threshold", ""))}
+        said = str(row.get("summary") or row.get("monitor") or "")
+        yield _event({"timestamp": row["fired_at"]}, "alert", row["service"], row["service"], said, about)
+
+
 def _status(path: Path) -> Iterator[dict[str, Any]]:
     """What a provider reports about itself: every entry with a time, anywhere in the file, that is not about health."""
     found = _json(path) or {}
@@ -163,4 +176,4 @@ def _hex(text: str, length: int) -> str:
 
 
 def _ns(text: str) -> int:
-    return int(datetime.fromisoformat(text.replace("Z", "+00:00")).timestamp() * 1000) * 1_000_000
+    return int(datetime.fromisoformat(text).timestamp() * 1000) * 1_000_000

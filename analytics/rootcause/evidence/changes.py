@@ -59,6 +59,17 @@ def recent_changes(world: World, onset_ns: int) -> dict[str, list[Evidence]]:
     return found
 
 
+def alerted(world: World) -> set[str]:
+    """The services whose own monitors raised an alert within the window, as recorded events tell."""
+    events = world.events
+    if not len(events):
+        return set()
+    times = events["time_ns"].to_numpy(dtype=np.int64)
+    within = (times >= world.window.start_ns) & (times < world.window.end_ns)
+    rows = events[within & (events["kind"] == "alert").to_numpy()]
+    return {str(service or entity) for service, entity in zip(rows["service"], rows["entity"], strict=True)}
+
+
 def _new_versions(world: World, split: Split) -> list[tuple[Evidence, float]]:
     keys = world.instances.keys.to_frame(index=False)
     calls = np.nan_to_num(world.instances.calls.astype(np.float64))

@@ -18,7 +18,7 @@ LATENCY, FAILING = "metric_latency", "metric_failing"
 _SPREAD_FLOOR = 0.05
 _BASE = 0.1  # part of the whole latency that is added before the logarithm: a small own part is mostly noise
 _SHARE_BASE = 0.01
-_WHOLE_WEIGHT = 0.5  # exponent of p where a callee's part may still be in it
+_P_WHOLE = 1e-3  # the least p where a callee's part may still be in it
 
 
 def prepare_latency(world: World, first: Split) -> Look:
@@ -33,7 +33,7 @@ def prepare_latency(world: World, first: Split) -> Look:
 
     def look(split: Split) -> Observations:
         rise = np.fmax(noise.tails(split)[1], window_tail_p(logs, split.before, split.after))
-        p = np.power(rise, np.where(own.whole, _WHOLE_WEIGHT, 1.0))
+        p = np.maximum(rise, np.where(own.whole, _P_WHOLE, 0.0))
         usual_ms = np.array([usual_level(row, split.before) for row in own.latency_ms])
         extra_ms = np.maximum(np.nan_to_num(_levels(own.latency_ms, split.after) - usual_ms), 0.0)
 
@@ -59,9 +59,8 @@ def prepare_failing(world: World, first: Split) -> Look:
 
     def look(split: Split) -> Observations:
         rise, failed = _rise(errors, trials, split)
-        level_rise = np.fmax(noise.tails(split)[1], window_tail_p(logs, split.before, split.after))
-        p = np.fmax(rise, np.nan_to_num(level_rise, nan=1.0))
-        p = np.power(p, np.where(own.whole, _WHOLE_WEIGHT, 1.0))
+        p = np.fmax(rise, np.nan_to_num(noise.tails(split)[1], nan=1.0))
+        p = np.maximum(p, np.where(own.whole, _P_WHOLE, 0.0))
 
         def tell(row: int) -> Evidence:
             return _tell(world, split, FAILING, str(found.services[row]), own.failing[row], float(p[row]))

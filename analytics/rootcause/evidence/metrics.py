@@ -26,6 +26,8 @@ _SYMPTOM = re.compile(r"latency|duration|request|response|success|error|workload
 _SCARCE = re.compile(
     r"free|available|idle|remaining|headroom|ready|uptime|hit[._]?(?:ratio|rate)|until[._]?expiry", re.IGNORECASE
 )  # less of these is worse
+_HELD = re.compile(r"mem|heap|rss|thread|goroutine|uptime", re.IGNORECASE)  # what a process loses when it restarts
+_RESTART_FALL = 0.7  # log of the fall by which a restart shows: a half
 _SHARED = re.compile(r"(?:^|[._])(?:node|host|system)[._]", re.IGNORECASE)
 _SHARED_WEIGHT = 0.3  # exponent of p for what all pods of a machine show alike
 _OTHER_WEIGHT = 0.5  # exponent of p for a metric that is no resource
@@ -45,11 +47,13 @@ def prepare(world: World, first: Split) -> Look:
     logs = _logs(without_repeats(values, names), names)
     noise = calibrate(logs, first.before, slots_after=int(first.after.sum()), scale_floor=_SPREAD_FLOOR)
     scarce = meta["name"].str.contains(_SCARCE).to_numpy()
+    held = meta["name"].str.contains(_HELD).to_numpy(dtype=bool)
     exponent = _exponents(meta["name"])
 
     def look(split: Split) -> Observations:
         shifts, rise, fall = replace(noise, values=logs - _load(world, services, split)).tails(split)
-        p = np.power(np.where(scarce, fall, rise), exponent)
+        restarted = held & (np.nan_to_num(shifts.before - shifts.after) > _RESTART_FALL)
+        p = np.power(np.where(scarce | restarted, fall, rise), exponent)
         more = np.abs(np.nan_to_num(shifts.after - shifts.before))
 
         def tell(row: int) -> Evidence:
