@@ -145,12 +145,12 @@ def own_parts(world: World, found: MetricRequests) -> OwnParts:
     if linked:  # a service outside a graph that is known calls something, but nobody knows what
         whole |= np.array([str(name) not in linked for name in found.services], dtype=bool)
     known = (np.isfinite(found.latency_ms) | np.isfinite(found.failing))[:, ~world.timeline.in_window].any(axis=1)
-    for callee, of in callers.items():
-        if not known[callee]:
+    for row, of in callers.items():
+        if not known[row]:
             continue
         total = np.maximum(requests[of].sum(axis=0), 1e-9)
-        for caller in of:
-            load = np.where(separable[caller], requests[callee] / total, 0.0)  # calls per request of the caller
-            latency[caller] -= load * np.nan_to_num(found.latency_ms[callee])
-            failing[caller] -= load * np.nan_to_num(found.failing[callee])
+        for asking in of:
+            load = np.where(separable[asking], requests[row] / total, 0.0)  # calls per request of the caller
+            latency[asking] -= load * np.nan_to_num(found.latency_ms[row])
+            failing[asking] -= load * np.nan_to_num(found.failing[row])
     return OwnParts(np.maximum(latency, 0.05 * found.latency_ms), np.maximum(failing, 0.0), whole)

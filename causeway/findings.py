@@ -124,8 +124,24 @@ class Symptom:
 
 
 @dataclass(frozen=True, slots=True)
+class ChangeSuspect:
+    """A recorded change that may have broken it. `score` is in [0, 1]; `service` is where it runs, empty if nowhere."""
+
+    revision: str
+    kind: str
+    service: str
+    time_ns: int
+    score: float
+    reason: Message
+
+
+@dataclass(frozen=True, slots=True)
 class Diagnosis:
-    """The answer to "what broke, since when, and why" over one window; hypotheses best first."""
+    """The answer to "what broke, since when, and why" over one window; hypotheses best first.
+
+    changes: recorded changes that explain it, best first; empty where none does. outside: how clearly the signs point
+    to what nobody here changed (names that do not resolve, certificates, providers), in [0, 1].
+    """
 
     window: Window
     baseline: Window
@@ -136,6 +152,8 @@ class Diagnosis:
     ruled_out: tuple[Evidence, ...] = ()
     summary: Message = field(default_factory=lambda: Message("rootcause.no_anomaly"))
     examined: Mapping[str, int] = field(default_factory=dict)
+    changes: tuple[ChangeSuspect, ...] = ()
+    outside: float = 0.0
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from analytics.rootcause import wording
+from analytics.rootcause.changes.judge import judge_changes
 from analytics.rootcause.combine import Strengths, median_strengths, p_of, scores, strengths
 from analytics.rootcause.evidence.changes import alerted, recent_changes
 from analytics.rootcause.evidence.families import FAMILIES
@@ -43,6 +44,7 @@ def diagnose(world: World) -> Diagnosis:
     onset_ns = None
     if verdict is not DiagnosisVerdict.NO_ANOMALY:
         onset_ns = int(world.timeline.times_ns[judged.onset.split.onset])
+    changed = judge_changes(world, judged.onset.split, [one.entity for one in shown])
     return Diagnosis(
         window=world.window,
         baseline=world.baseline,
@@ -53,6 +55,8 @@ def diagnose(world: World) -> Diagnosis:
         ruled_out=_ruled_out(judged, order) if shown else (),
         summary=_summary(world, judged, verdict, shown),
         examined=_examined(world, judged),
+        changes=changed.suspects,
+        outside=changed.outside,
     )
 
 

@@ -48,18 +48,29 @@ def summary(found: Sequence[Answer]) -> dict[str, Any]:
         "baselines": {name: figures([one.baselines[name] for one in faulty]) for name in BASELINES},
         "fault_free": {"windows": len(quiet), "quiet": sum(one.quiet for one in quiet)},
         "errors": [{"case": one.case.name, "error": one.error} for one in found if one.error],
+        **_changes(faulty),
         "answers": [
             {
                 "case": one.case.name,
                 "truth": min(one.case.truth),
                 "top5": list(one.top5),
                 "verdict": one.verdict,
+                **({"commit": one.commit, "commit_true": one.case.commit} if one.case.commit else {}),
                 "rank": (one.place.first + one.place.last) / 2 or None,
             }
             for one in faulty
         ],
         "disturbed": [{"case": one.case.name, "top5": list(one.top5)} for one in quiet if not one.quiet],
     }
+
+
+def _changes(faulty: Sequence[Answer]) -> dict[str, int]:
+    """Where a data set asks for the change to blame: how often it, or that there is none, was named."""
+    asked = [one for one in faulty if one.case.commit]
+    if not asked:
+        return {}
+    services = sum(one.place.first == 1 for one in asked)
+    return {"service_correct": services, "commit_correct": sum(one.commit == one.case.commit for one in asked)}
 
 
 def _median(seconds: Sequence[float]) -> float | None:

@@ -12,7 +12,7 @@ from analytics.rootcause.diagnose import diagnose
 from analytics.world import World
 from analytics.world_build import build_world
 from benchmarks.rootcause.baselines import BASELINES
-from benchmarks.rootcause.cases import Case
+from benchmarks.rootcause.cases import NO_COMMIT, Case
 from benchmarks.rootcause.ranking import MISS, Places, places
 from benchmarks.rootcause.stores import open_store
 from causeway.findings import Diagnosis, DiagnosisVerdict
@@ -64,6 +64,7 @@ def answer(case: Case, cache: Path) -> Answer:
         place=places(scores, case.truth),
         verdict=found.verdict.value,
         top5=tuple(scores)[:5],
+        commit=found.changes[0].revision if found.changes else NO_COMMIT,
         entities=len(world.nodes),
         seconds=done - asked,
         world_seconds=built - began,

@@ -20,7 +20,8 @@ def robust_scaler(world: World) -> dict[str, float]:
 
     def score(before: np.ndarray, after: np.ndarray) -> np.ndarray:
         low, middle, high = np.nanpercentile(before, (25, 50, 75), axis=1)
-        return _largest(after - middle[:, None]) / _scale(high - low)
+        departure: np.ndarray = _largest(after - middle[:, None]) / _scale(high - low)
+        return departure
 
     return _by_service(world, score)
 
@@ -29,7 +30,9 @@ def n_sigma(world: World) -> dict[str, float]:
     """The largest departure of any series in standard deviations."""
 
     def score(before: np.ndarray, after: np.ndarray) -> np.ndarray:
-        return _largest(after - np.nanmean(before, axis=1)[:, None]) / _scale(np.nanstd(before, axis=1))
+        usual = np.nanmean(before, axis=1)[:, None]
+        departure: np.ndarray = _largest(after - usual) / _scale(np.nanstd(before, axis=1))
+        return departure
 
     return _by_service(world, score)
 
@@ -37,10 +40,11 @@ def n_sigma(world: World) -> dict[str, float]:
 def last_changed(world: World) -> dict[str, float]:
     """The service whose last recorded change is the latest one before the window ends."""
     found = dict.fromkeys(map(str, world.nodes.index), float("-inf"))
-    for event in world.events.itertuples():
-        service = str(event.service or event.entity)
-        if service in found and event.kind in {"deploy", "config", "flag", "scale"}:
-            found[service] = max(found[service], float(event.time_ns))
+    events = world.events[world.events["kind"].isin(["deploy", "config", "flag", "scale"])]
+    services = events["service"].where(events["service"].fillna("") != "", events["entity"])
+    for name, time_ns in zip(services.astype(str), events["time_ns"].to_numpy(dtype=np.int64).tolist(), strict=True):
+        if name in found and time_ns < world.window.end_ns:
+            found[name] = max(found[name], float(time_ns))
     return found
 
 
@@ -81,7 +85,8 @@ def _series(world: World) -> tuple[np.ndarray, np.ndarray]:
 
 
 def _largest(differences: np.ndarray) -> np.ndarray:
-    return np.nanmax(np.abs(differences), axis=1)
+    largest: np.ndarray = np.nanmax(np.abs(differences), axis=1)
+    return largest
 
 
 def _scale(spread: np.ndarray) -> np.ndarray:

@@ -1,0 +1,1 @@
+"""Which recorded change explains what broke, or that none does."""
