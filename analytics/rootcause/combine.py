@@ -91,18 +91,6 @@ def _shares(observed: tuple[Observations, ...], harm: np.ndarray, material: Mapp
     return shares
 
 
-def median_strengths(found: list[Strengths], middle: int) -> Strengths:
-    """The median over several onsets; rows and words are those of the onset in the middle."""
-    centre = found[middle]
-    return Strengths(
-        centre.entities,
-        np.median([one.strength for one in found], axis=0),
-        centre.p,
-        centre.best,
-        centre.rows,
-    )
-
-
 def scores(strength: np.ndarray) -> np.ndarray:
     """(n,) one number per entity: the strongest family, and a quarter of the others."""
     if not strength.size:

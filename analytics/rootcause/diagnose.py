@@ -5,16 +5,15 @@ from __future__ import annotations
 import numpy as np
 
 from analytics.rootcause import wording
+from analytics.rootcause.calibration import corrected
 from analytics.rootcause.changes.judge import judge_changes
-from analytics.rootcause.combine import Strengths, median_strengths, p_of, scores, strengths
+from analytics.rootcause.combine import p_of, scores
 from analytics.rootcause.evidence.changes import alerted, recent_changes
 from analytics.rootcause.evidence.families import FAMILIES
-from analytics.rootcause.evidence.observations import Observations
-from analytics.rootcause.explain import Graph, explain_away
+from analytics.rootcause.explain import Graph
 from analytics.rootcause.judged import Judged
-from analytics.rootcause.onset import SHIFTS, Onset, find_onset
-from analytics.rootcause.relevance import relevant
-from analytics.rootcause.split import shifted
+from analytics.rootcause.onset import Onset, change_likelihood, find_onset, independent_looks
+from analytics.rootcause.scan import weigh_onsets
 from analytics.rootcause.symptoms import indicators
 from analytics.world import World
 from causeway.findings import Diagnosis, DiagnosisVerdict, Evidence, Hypothesis, Message, MessageValue
@@ -22,9 +21,6 @@ from causeway.findings import Diagnosis, DiagnosisVerdict, Evidence, Hypothesis,
 HYPOTHESES_MAX = 5
 CHANGE_BONUS = 0.3  # a change shortly before the onset makes its service this much likelier
 ALERT_BONUS = 0.5  # likewise an alert of its own monitor: it suffers, and often of its own doing
-MATERIAL_TIME = 0.05  # of the time that entry requests take: less extra time than this counts as less
-MATERIAL_ERRORS = 0.005  # of the entry requests, likewise
-MATERIAL_GROWTH = 0.7  # log of how many times more of a resource counts in full: a factor of two
 OUT_OF_REACH = 0.4  # a node that no affected entry depends on, as far as the traces know
 P_CAUSE = 0.01  # of the best hypothesis, corrected for all that was looked at
 P_CAUSE_UNSEEN = 1e-5  # where users notice nothing
@@ -62,42 +58,26 @@ def diagnose(world: World) -> Diagnosis:
 
 def judge(world: World) -> Judged:
     """All evidence of all families, weighed; what `diagnose` puts into words."""
-    onset = find_onset(world)
+    noticed = find_onset(world)
     entities = np.array(sorted(map(str, world.nodes.index)), dtype=object)
-    splits = shifted(world.timeline, onset.split.onset, SHIFTS if onset.seen else (0,))
-    splits = tuple(split for split in splits if split.before.any() and split.after.any())
-    middle = next((i for i, split in enumerate(splits) if split.onset == onset.split.onset), 0)
-    tried: list[Strengths] = []
-    observed: tuple[Observations, ...] = ()
-    for i, split in enumerate(splits):
-        rows = tuple(registered.observe(world, split) for registered in FAMILIES)
-        tried.append(strengths(entities, rows, material_harm(world, split.after)))
-        observed = rows if i == middle else observed
-    found = relevant(median_strengths(tried, middle), onset.symptoms)
     graph = Graph(world, entities)
-    explained = explain_away(graph, found)
-    changes = recent_changes(world, int(world.timeline.times_ns[onset.split.onset]))
+    prior = _within_reach(world, graph, noticed)
+    likelihood = change_likelihood(indicators(world)) if noticed.seen else None
+    weighed, looks = weigh_onsets(world, graph, noticed, likelihood, prior)
+    onset = Onset(weighed.split, noticed.seen, noticed.symptoms)
+    changes = recent_changes(world, int(world.timeline.times_ns[weighed.split.onset]))
     bonus = np.array([1.0 + CHANGE_BONUS * (str(name) in changes) for name in entities])
     bonus += ALERT_BONUS * np.isin(entities, list(alerted(world)))
-    bonus *= _within_reach(world, graph, onset)
     return Judged(
         onset=onset,
-        observed=observed,
-        found=found,
-        explained=explained,
+        observed=weighed.observed,
+        found=weighed.found,
+        explained=weighed.explained,
         graph=graph,
         changes=changes,
-        scores=scores(explained.strength) * bonus,
-        p=p_of(found),
+        scores=scores(weighed.explained.strength) * bonus * prior,
+        p=corrected(p_of(weighed.found), independent_looks(looks)),
     )
-
-
-def material_harm(world: World, after: np.ndarray) -> dict[str, float]:
-    """What is worth talking about, by currency: a share of the time all entry requests take, and of their number."""
-    found = indicators(world)
-    calls = found.calls[:, after].sum()
-    spent = float(np.nansum(np.where(found.calls > 0, found.calls * found.latency_ms, 0.0)[:, after]))
-    return {"ms": MATERIAL_TIME * spent, "errors": MATERIAL_ERRORS * float(calls), "log ratio": MATERIAL_GROWTH}
 
 
 def _within_reach(world: World, graph: Graph, onset: Onset) -> np.ndarray:

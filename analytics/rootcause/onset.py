@@ -11,11 +11,10 @@ from analytics.rootcause.symptoms import Indicators, indicators, symptoms
 from analytics.world import Timeline, World
 from causeway.findings import Symptom
 
-AFTER_MIN = 2  # slots that a change must have lasted
+AFTER_MIN = 3  # slots that a change must have lasted
 BEFORE_MIN = 2
 _CLIP_MAD = 8.0  # latencies further from the median than this many MADs are pulled in
 _CLIP_LOG_MIN = 0.7  # but never within a factor of two
-SHIFTS = (-1, 0, 1)  # onsets around the best that are scored too
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,32 +30,33 @@ def find_onset(world: World) -> Onset:
     """The best onset within the window; its start, unseen, where users notice nothing."""
     found = indicators(world)
     candidates = _candidates(world.timeline)
-    default = split_at(world.timeline, _first_in_window(world.timeline))
+    default = split_at(world.timeline, first_in_window(world.timeline))
     if not len(found.names) or not len(candidates):
         return Onset(default, seen=False, symptoms=())
     likelihood = change_likelihood(found)[candidates]
     best = split_at(world.timeline, int(candidates[int(np.argmax(likelihood))]))
-    for split, looks in ((best, _looks(candidates)), (default, 1)):
+    for split, looks in ((best, independent_looks(len(candidates))), (default, 1)):
         noticed = symptoms(world, found, split, looks=looks)
         if noticed:
             return Onset(split, seen=True, symptoms=noticed)
     return Onset(default, seen=False, symptoms=())
 
 
-def _first_in_window(timeline: Timeline) -> int:
+def first_in_window(timeline: Timeline) -> int:
+    """The first slot of the window; later where it has no history before it."""
     first = int(np.argmax(timeline.in_window)) if timeline.in_window.any() else len(timeline) // 2
     return max(first, min(BEFORE_MIN, len(timeline) - 1))
 
 
 def _candidates(timeline: Timeline) -> np.ndarray:
     """Slots of the window that leave enough on both sides."""
-    start = max(_first_in_window(timeline), BEFORE_MIN + GUARD_SLOTS)
+    start = max(first_in_window(timeline), BEFORE_MIN + GUARD_SLOTS)
     return np.arange(start, len(timeline) - AFTER_MIN + 1)
 
 
-def _looks(candidates: np.ndarray) -> int:
+def independent_looks(onsets: int) -> int:
     """Neighbouring onsets are nearly one test: independent looks grow with the logarithm."""
-    return 1 + int(np.ceil(np.log2(max(len(candidates), 1))))
+    return 1 + int(np.ceil(np.log2(max(onsets, 1))))
 
 
 def change_likelihood(found: Indicators) -> np.ndarray:

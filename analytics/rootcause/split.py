@@ -27,9 +27,3 @@ def split_at(timeline: Timeline, onset: int) -> Split:
     if not before.any():
         before = slots < onset
     return Split(before, slots >= onset, onset)
-
-
-def shifted(timeline: Timeline, onset: int, by: tuple[int, ...]) -> tuple[Split, ...]:
-    """Splits around the onset, those that leave slots on both sides; at least the one at the onset."""
-    places = sorted({min(max(onset + shift, 1), len(timeline) - 1) for shift in by})
-    return tuple(split_at(timeline, place) for place in places) or (split_at(timeline, onset),)

@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 
 from analytics.rootcause.evidence.observations import Look, Observations, chart, no_look, number
-from analytics.rootcause.evidence.per_request import follows_traffic, rate_changes, service_requests
+from analytics.rootcause.evidence.per_request import follows_traffic, rate_changes, service_requests, tied_falls
 from analytics.rootcause.split import Split
 from analytics.world import World
 from causeway.findings import Evidence, Message
@@ -31,6 +31,7 @@ def prepare(world: World, first: Split) -> Look:
         return no_look(FAMILY)
     services = meta["service"].to_numpy()
     requests = service_requests(world, services, _lines(services, counts))
+    codes, _ = pd.factorize(services)
     of_traffic = follows_traffic(world, services, counts)
     weight = severity_weights(meta)
     none = np.full(len(meta), np.nan)
@@ -40,6 +41,7 @@ def prepare(world: World, first: Split) -> Look:
         telling = (before + after >= _LINES_MIN) & ~of_traffic
         rise, fall = np.ones(len(meta)), np.ones(len(meta))
         rise[telling], fall[telling] = rate_changes(counts[telling], requests[telling], split)
+        fall = np.where(telling, np.minimum(fall, tied_falls(counts, codes, split)), 1.0)
         falls = np.where(weight > _WEIGHTS["plain"], 1.0, fall)  # fewer errors are no harm
         p = np.minimum(np.power(rise, weight), np.power(falls, weight * _VANISHED_WEIGHT))
         p = np.minimum(1.0, 2.0 * p)

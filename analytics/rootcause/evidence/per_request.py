@@ -13,6 +13,8 @@ from analytics.world import World
 _ONCE_EXCESS = 0.02  # of all counts may lie above one per request while "at most once a request" still holds
 _SHADOW_MAX = 0.1  # of the counts may stray from the requests they follow
 _SLOTS_PER_KIND = 3
+_TIED_COUNT_MIN, _TIED_SLOTS_MIN = 6, 3  # of a thing before the onset, for others to come in step with it
+_TIED_APART_MAX = 0.05  # of its count may come in other slots
 _REQUESTS_MIN = 8  # of a service; with fewer its traces say nothing about its load
 
 
@@ -31,6 +33,26 @@ def rate_changes(counts: np.ndarray, requests: np.ndarray, split: Split) -> tupl
         sides = (before[once], after[once], asked_before[once], asked_after[once])
         rise[once], fall[once] = share_shift_p(*sides, bursts=bursts)
     return rise, fall
+
+
+def tied_falls(counts: np.ndarray, codes: np.ndarray, split: Split) -> np.ndarray:
+    """(n,) p of a fall relative to what used to come in step with it, within the same code; 1 where nothing did.
+
+    What came together in every slot before belongs to the same kind of request; when it comes apart, the rest of
+    that kind is missing, however much its share of all requests has changed.
+    """
+    before, after = counts[:, split.before], counts[:, split.after].sum(axis=1)
+    total = before.sum(axis=1)
+    steady = (total >= _TIED_COUNT_MIN) & ((before > 0).sum(axis=1) >= _TIED_SLOTS_MIN)
+    trials, tests = np.zeros(len(counts)), np.ones(len(counts))
+    for code in np.unique(codes[steady]):
+        rows = np.flatnonzero(steady & (codes == code))
+        apart = np.abs(before[rows][:, None, :] - before[rows][None, :, :]).sum(axis=2)
+        in_step = apart <= _TIED_APART_MAX * total[rows][:, None]
+        trials[rows] = np.where(in_step, after[rows][None, :], 0.0).max(axis=1)
+        tests[rows] = in_step.sum(axis=1)
+    _, fall = share_shift_p(total, np.minimum(after, trials), total, trials)
+    return np.where(trials > 0, np.minimum(1.0, fall * tests), 1.0)
 
 
 def service_requests(world: World, services: np.ndarray, otherwise: np.ndarray) -> np.ndarray:

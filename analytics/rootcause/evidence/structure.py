@@ -10,7 +10,7 @@ import numpy as np
 import pandas as pd
 
 from analytics.rootcause.evidence.observations import Look, Observations, chart, no_look, number
-from analytics.rootcause.evidence.per_request import follows_traffic, rate_changes, service_requests
+from analytics.rootcause.evidence.per_request import follows_traffic, rate_changes, service_requests, tied_falls
 from analytics.rootcause.split import Split
 from analytics.world import World
 from causeway.findings import Evidence, Message
@@ -18,6 +18,7 @@ from causeway.findings import Evidence, Message
 FAMILY = "structure"
 _STEPS_MIN = 8  # fewer in all tell nothing
 _WEIGHT = 0.6  # exponent of p: other steps are as often a matter of what is asked as of a fault
+_MORE_WEIGHT = 0.3  # and more of them rather a recovery: only a request cut short lacks steps
 _CHANGE_MIN = 0.2  # of the requests must go another way; less is a matter of what they ask for
 
 
@@ -29,6 +30,7 @@ def prepare(world: World, first: Split) -> Look:
         return no_look(FAMILY)
     services = keys["service"].to_numpy(dtype=object)
     requests = service_requests(world, services, np.zeros(counts.shape))
+    codes, _ = pd.factorize(services)
     of_traffic = follows_traffic(world, services, counts)
     none = np.full(len(keys), np.nan)
 
@@ -39,8 +41,10 @@ def prepare(world: World, first: Split) -> Look:
         telling = np.abs(now - usual) >= _CHANGE_MIN * np.minimum(np.maximum(now, usual), 1.0)
         telling &= (before + after >= _STEPS_MIN) & ~of_traffic
         p = np.ones(len(keys))
-        least = np.minimum(*rate_changes(counts[telling], requests[telling], split))
-        p[telling] = np.minimum(1.0, 2.0 * np.power(least, _WEIGHT))
+        rise, fall = rate_changes(counts[telling], requests[telling], split)
+        fall = np.minimum(fall, tied_falls(counts, codes, split)[telling])
+        cut = np.bincount(codes, weights=now - usual)[codes][telling] < 0
+        p[telling] = np.minimum(1.0, 2.0 * np.minimum(np.power(rise, _MORE_WEIGHT), np.where(cut, fall**_WEIGHT, 1.0)))
         p = np.where((asked_before > 0) & (asked_after > 0), p, np.nan)
 
         def tell(row: int) -> Evidence:
