@@ -14,7 +14,7 @@ import pandas as pd
 from analytics.metric_roles import Role, is_share, ms_factor, role_of, share_factor
 from analytics.world import World
 
-TRACED_CALLS_MIN = 30  # requests in spans of the baseline from which on a service counts as traced
+TRACED_CALLS_MIN = 8  # requests in spans of the baseline from which on a service counts as traced
 _MEAN = re.compile(r"average|mean|avg|\.mean$|_sum_count", re.IGNORECASE)
 _MIDDLE = re.compile(r"p50|median|quantile=0\.5\b|percentile=50\b", re.IGNORECASE)
 _OUTBOUND = re.compile(r"client|outbound|upstream|egress|downstream|dependency", re.IGNORECASE)
