@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 from scipy import stats
@@ -22,23 +22,26 @@ _NULL_QUANTILE = 0.75  # of |t| on pseudo windows: high enough for bursts, robus
 
 @dataclass(frozen=True, slots=True)
 class Calibrated:
-    """Series (n, t) with what is known of their noise, to be compared before and after many onsets.
+    """Series (n, t) and the slots `history` ((t,) bool) that tell their noise, to be compared at many onsets.
 
-    weights: (n, t), how much each value counts. inflation: (n,) factor >= 1 by which the statistic varies more on
-    the history than if slots were independent.
+    weights: (n, t), how much each value counts. Noise depends on how long a window is averaged over, so it is
+    learned for each length asked for, by powers of two.
     """
 
     values: np.ndarray
-    weights: np.ndarray | None
-    scale_floor: float | np.ndarray
-    inflation: np.ndarray
+    history: np.ndarray
+    weights: np.ndarray | None = None
+    scale_floor: float | np.ndarray = 0.0
+    _inflation: dict[int, np.ndarray] = field(default_factory=dict)
 
-    def tails(self, split: Split) -> tuple[Shifts, np.ndarray, np.ndarray]:
-        """(shifts, p of a rise, p of a fall), each p (n,), floored by the slots there are; NaN where unknown."""
-        shifts = level_shifts(
-            self.values, split.before, split.after, weights=self.weights, scale_floor=self.scale_floor
-        )
-        t = shifts.t / self.inflation
+    def tails(self, split: Split, less: np.ndarray | float = 0.0) -> tuple[Shifts, np.ndarray, np.ndarray]:
+        """(shifts, p of a rise, p of a fall), each p (n,), floored by the slots there are; NaN where unknown.
+
+        less: (n, t) or a number taken off the values of this comparison only.
+        """
+        values = self.values - less
+        shifts = level_shifts(values, split.before, split.after, weights=self.weights, scale_floor=self.scale_floor)
+        t = shifts.t / self.inflation(int(split.after.sum()))
         known = np.isfinite(self.values)
         if self.weights is not None:
             known &= self.weights > 0
@@ -47,19 +50,25 @@ class Calibrated:
         rise, fall = stats.t.sf(t, shifts.df), stats.t.cdf(t, shifts.df)
         return shifts, np.maximum(rise, floor), np.maximum(fall, floor)
 
+    def inflation(self, slots_after: int) -> np.ndarray:
+        """(n,) see `null_inflation`, for windows of about that length."""
+        length = 1 << max(slots_after, 1).bit_length() - 1
+        if length not in self._inflation:
+            self._inflation[length] = null_inflation(
+                self.values, self.history, length, weights=self.weights, scale_floor=self.scale_floor
+            )
+        return self._inflation[length]
+
 
 def calibrate(
     values: np.ndarray,
     history: np.ndarray,
     *,
-    slots_after: int,
     weights: np.ndarray | None = None,
     scale_floor: float | np.ndarray = 0.0,
 ) -> Calibrated:
-    """Learn the noise of series from the slots `history` ((t,) bool), for windows of about `slots_after` slots."""
-    rows = np.atleast_2d(np.asarray(values, dtype=np.float64))
-    inflation = null_inflation(rows, history, slots_after, weights=weights, scale_floor=scale_floor)
-    return Calibrated(rows, weights, scale_floor, inflation)
+    """The series with nothing learned yet; cheap until asked."""
+    return Calibrated(np.atleast_2d(np.asarray(values, dtype=np.float64)), history, weights, scale_floor)
 
 
 def calibrated_p(
@@ -70,10 +79,7 @@ def calibrated_p(
     scale_floor: float | np.ndarray = 0.0,
 ) -> tuple[Shifts, np.ndarray, np.ndarray]:
     """`Calibrated.tails` of one split, the noise learned from the slots before it."""
-    noise = calibrate(
-        values, split.before, slots_after=int(split.after.sum()), weights=weights, scale_floor=scale_floor
-    )
-    return noise.tails(split)
+    return calibrate(values, split.before, weights=weights, scale_floor=scale_floor).tails(split)
 
 
 def null_inflation(
@@ -84,7 +90,7 @@ def null_inflation(
     weights: np.ndarray | None = None,
     scale_floor: float | np.ndarray = 0.0,
 ) -> np.ndarray:
-    """(n,) see `Calibrated.inflation`.
+    """(n,) factor >= 1 by which the statistic varies more on the history than if slots were independent.
 
     It is measured on pseudo windows that slide over the history, shrunk towards the family's.
     """

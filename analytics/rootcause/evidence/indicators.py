@@ -29,7 +29,7 @@ def prepare_latency(world: World, first: Split) -> Look:
     own, calls = own_parts(world, found), _calls(found)
     usual = np.array([usual_level(row, first.before) for row in found.latency_ms])
     logs = np.log(own.latency_ms + _BASE * usual[:, None] + 1e-6)
-    noise = calibrate(logs, first.before, slots_after=int(first.after.sum()), weights=calls, scale_floor=_SPREAD_FLOOR)
+    noise = calibrate(logs, first.before, weights=calls, scale_floor=_SPREAD_FLOOR)
 
     def look(split: Split) -> Observations:
         rise = np.fmax(noise.tails(split)[1], window_tail_p(logs, split.before, split.after))
@@ -55,7 +55,7 @@ def prepare_failing(world: World, first: Split) -> Look:
     trials = np.where(known, _calls(found), 0.0)
     errors = np.where(known, own.failing * trials, 0.0)
     logs = np.log(own.failing + _SHARE_BASE)
-    noise = calibrate(logs, first.before, slots_after=int(first.after.sum()), weights=trials, scale_floor=_SPREAD_FLOOR)
+    noise = calibrate(logs, first.before, weights=trials, scale_floor=_SPREAD_FLOOR)
 
     def look(split: Split) -> Observations:
         rise, failed = _rise(errors, trials, split)

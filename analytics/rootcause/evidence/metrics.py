@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-from dataclasses import replace
 
 import numpy as np
 import pandas as pd
@@ -45,13 +44,13 @@ def prepare(world: World, first: Split) -> Look:
     meta, values = meta[chosen].reset_index(drop=True), world.metrics.values[chosen].astype(np.float64)
     names, services = meta["name"].to_numpy(), meta["service"].to_numpy()
     logs = _logs(without_repeats(values, names), names)
-    noise = calibrate(logs, first.before, slots_after=int(first.after.sum()), scale_floor=_SPREAD_FLOOR)
+    noise = calibrate(logs, first.before, scale_floor=_SPREAD_FLOOR)
     scarce = meta["name"].str.contains(_SCARCE).to_numpy()
     held = meta["name"].str.contains(_HELD).to_numpy(dtype=bool)
     exponent = _exponents(meta["name"])
 
     def look(split: Split) -> Observations:
-        shifts, rise, fall = replace(noise, values=logs - _load(world, services, split)).tails(split)
+        shifts, rise, fall = noise.tails(split, _load(world, services, split))
         restarted = held & (np.nan_to_num(shifts.before - shifts.after) > _RESTART_FALL)
         p = np.power(np.where(scarce | restarted, fall, rise), exponent)
         more = np.abs(np.nan_to_num(shifts.after - shifts.before))

@@ -48,8 +48,7 @@ def prepare(world: World, first: Split) -> Look:
     gaps = series.gap_ms[known].astype(np.float64)
     calls = np.where(np.isfinite(gaps), series.calls[known], 0.0).astype(np.float64)
     logs = np.log(np.maximum(gaps, 0.0) + _FLOOR_MS)
-    slots_after = int(first.after.sum())
-    noise = calibrate(logs, first.before, slots_after=slots_after, weights=calls, scale_floor=_SPREAD_FLOOR)
+    noise = calibrate(logs, first.before, weights=calls, scale_floor=_SPREAD_FLOOR)
     names = series.keys[known]
     callers = names.get_level_values("caller").to_numpy(dtype=object)
     callees = names.get_level_values("callee").to_numpy(dtype=object)

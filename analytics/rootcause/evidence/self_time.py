@@ -27,8 +27,7 @@ def prepare(world: World, first: Split) -> Look:
     times_ms = np.vstack([part[1] for part in rows]).astype(np.float64)
     calls = np.vstack([part[2] for part in rows]).astype(np.float64)
     logs = np.log(np.maximum(times_ms, 0.0) + _FLOOR_MS)
-    slots_after = int(first.after.sum())
-    noise = calibrate(logs, first.before, slots_after=slots_after, weights=calls, scale_floor=_SPREAD_FLOOR)
+    noise = calibrate(logs, first.before, weights=calls, scale_floor=_SPREAD_FLOOR)
 
     def look(split: Split) -> Observations:
         shifts, rise, _ = noise.tails(split)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections import defaultdict
+
 import numpy as np
 import pandas as pd
 
@@ -15,6 +17,7 @@ from causeway.findings import Evidence, Message
 FAMILY = "silence"
 _STEADY = 0.5  # share of the slots with requests in which an instance must have been seen to be missed
 _SILENT_SLOTS_MIN = 3
+_HANDOVER_SLOTS = 6
 _UNMISSED = 0.3  # exponent of p where nobody fails for want of the silent one
 _REPORTED_P = {"oom": 1e-6, "restart": 1e-4, "probe": 1e-4}  # what the platform itself reports needs no statistics
 
@@ -59,7 +62,7 @@ def _silent(world: World, split: Split) -> list[Evidence]:
     p = np.where(alone & ~_callers_fail(world, services, silent, split), np.power(p, _UNMISSED), p)
     recent = last >= split.onset - GUARD_SLOTS - 2
     long_enough = silent.sum(axis=1) >= _SILENT_SLOTS_MIN
-    gone = steady & recent & long_enough & (usual.sum(axis=1) > 0) & ~_replaced(world, services, last, split)
+    gone = steady & recent & long_enough & (usual.sum(axis=1) > 0) & ~_replaced(world, services, last)
     return [
         _tell(world, split, str(services[i]), str(names[i]), calls[i], int(last[i]), float(p[i]))
         for i in np.flatnonzero(gone)
@@ -129,22 +132,20 @@ def _own(index: pd.Index, served: np.ndarray, service: str) -> np.ndarray:
     return served[place][None, :] if place >= 0 else np.zeros((1, served.shape[1]))
 
 
-def _replaced(world: World, services: np.ndarray, last: np.ndarray, split: Split) -> np.ndarray:
-    """(n,) whether an instance of another version took over about when this one stopped."""
+def _replaced(world: World, services: np.ndarray, last: np.ndarray) -> np.ndarray:
+    """(n,) whether a new instance of the service took over about when this one stopped."""
     keys = world.instances.keys.to_frame(index=False)
-    calls = np.nan_to_num(world.instances.calls)
-    first = np.array([np.flatnonzero(row)[0] if row.any() else 1 << 30 for row in calls])
-    seen_before = calls[:, split.before].sum(axis=1) > 0
-    old = set(zip(keys["service"][seen_before], keys["version"][seen_before], strict=True))
-    fresh = [i for i in range(len(keys)) if (keys["service"].iloc[i], keys["version"].iloc[i]) not in old]
-    starts = [(keys["service"].iloc[i], first[i]) for i in fresh]
-    return np.array(
-        [
-            any(s == name and abs(start - stop) <= 6 for name, start in starts)
-            for s, stop in zip(services, last, strict=True)
-        ],
-        dtype=bool,
-    )
+    some = np.nan_to_num(world.instances.calls) > 0
+    first = np.where(some.any(axis=1), some.argmax(axis=1), 0)
+    starts: dict[str, list[int]] = defaultdict(list)
+    for service, start in zip(keys["service"], first.tolist(), strict=True):
+        if start > 0:
+            starts[str(service)].append(start)
+    near = [
+        any(abs(start - stop) <= _HANDOVER_SLOTS for start in starts[str(service)])
+        for service, stop in zip(services, last.tolist(), strict=True)
+    ]
+    return np.array(near, dtype=bool)
 
 
 def _reported(world: World, split: Split) -> list[Evidence]:
