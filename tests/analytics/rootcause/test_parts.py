@@ -9,10 +9,12 @@ import pytest
 
 from analytics.rootcause.calibration import calibrated_p, corrected, null_inflation, p_floor
 from analytics.rootcause.combine import Strengths, scores
-from analytics.rootcause.evidence.families import FAMILIES
+from analytics.rootcause.evidence.families import FAMILIES, Registered
 from analytics.rootcause.evidence.metrics import without_repeats
 from analytics.rootcause.explain import Graph, explain_away
-from analytics.rootcause.split import Split, shifted, split_at
+from analytics.rootcause.onset import find_onset
+from analytics.rootcause.scan import onsets
+from analytics.rootcause.split import split_at
 from analytics.world import Timeline
 from tests.worlds import shop_world
 
@@ -26,9 +28,13 @@ def test_a_split_leaves_a_guard_gap() -> None:
     assert not split.before[49] and not split.after[49] and split.before[48] and split.after[50]
 
 
-def test_shifted_onsets_stay_inside() -> None:
-    """Onsets near an end are moved back inside, and there is always one."""
-    assert [split.onset for split in shifted(TIMELINE, SLOTS - 1, (-1, 0, 1))] == [SLOTS - 2, SLOTS - 1]
+def test_onsets_begin_before_the_window_and_leave_room_after() -> None:
+    """A fault may begin up to a minute before its alarm; each onset tried keeps history and some slots after it."""
+    world = shop_world(minutes=(6, 3))
+    tried = onsets(world, find_onset(world))
+    first = int(np.argmax(world.timeline.in_window))
+    assert (np.diff(tried) == 1).all()
+    assert first // 2 <= tried[0] < first <= tried[-1] <= len(world.timeline) - 3
 
 
 def test_slow_waves_in_the_history_inflate_the_null() -> None:
@@ -113,17 +119,18 @@ def test_a_value_carried_on_is_one_fact() -> None:
 
 
 def test_families_are_named_once() -> None:
-    """Seven families, each with its own name."""
+    """Each family has its own name, and a weight."""
     names = [registered.name for registered in FAMILIES]
     assert sorted(set(names)) == sorted(names)
-    assert set(names) == {"metrics", "self_time", "network_gap", "errors", "logs", "silence", "changes"}
+    assert {"metrics", "self_time", "network_gap", "errors", "logs", "silence", "changes", "structure"} <= set(names)
+    assert all(registered.weight > 0 for registered in FAMILIES)
 
 
 @pytest.mark.parametrize("registered", FAMILIES, ids=lambda registered: registered.name)
-def test_a_family_survives_missing_signals(registered: object) -> None:
+def test_a_family_survives_missing_signals(registered: Registered) -> None:
     """Without any record a family observes nothing, and does not fail."""
     from tests.worlds import empty_world
 
     world = empty_world()
-    split: Split = split_at(world.timeline, int(np.argmax(world.timeline.in_window)))
-    assert len(registered.observe(world, split).p) == 0
+    split = split_at(world.timeline, int(np.argmax(world.timeline.in_window)))
+    assert len(registered.prepare(world, split)(split).p) == 0
