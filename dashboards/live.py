@@ -22,14 +22,20 @@ from causeway.window import SECOND_NS, Window
 from dashboards.address import slot_of
 from dashboards.kept import Kept
 from dashboards.readings import Red, red_of, step_for
+from dashboards.soon import Soon, Workers
 
 if TYPE_CHECKING:
     from analytics.callgraph.graph import CallGraph
     from analytics.impact.scores import ServiceImpact
+    from analytics.traces.sampling import TraceSample
+    from dashboards.journeys import Journey
 
 # A World of 500 services over a day is some ten megabytes; a viewer flips between a few windows.
 WORLDS_MAX = 4
 REDS_MAX = 32
+# A sample of 400,000 spans takes 100 MB; what is said of an entry operation is small.
+SAMPLES_MAX = 2
+JOURNEYS_MAX = 16
 COSTS_MAX = 64
 STATUS_AGE_S = 5.0
 # After a failure the store is tried again no more often than this, whoever asks.
@@ -54,6 +60,9 @@ class LiveServices:
         self._patrols: Kept[PatrolReport] = Kept(entries_max=WORLDS_MAX)
         self._diagnoses: Kept[Diagnosis] = Kept(entries_max=WORLDS_MAX)
         self._reds: Kept[tuple[Red, Red]] = Kept(entries_max=REDS_MAX)
+        self._workers = Workers()
+        self._samples: Kept[TraceSample] = Kept(entries_max=SAMPLES_MAX)
+        self._journeys: Soon[Journey] = Soon(self._workers, entries_max=JOURNEYS_MAX)
         self._worlds_built = 0
         self._work_s = 0.0
         self._cost_s: dict[int, float] = {}
@@ -149,6 +158,23 @@ class LiveServices:
         self._note_cost(window, time.perf_counter() - began)
         return report
 
+    def journey(self, window: Window, entry: str = "", compare: str = "") -> Journey | None:
+        return self._journeys.get(
+            (self._key(window), entry, compare),
+            lambda: self._journey(window, entry, compare),
+            series=(window.duration_ns, entry, compare),
+        )
+
+    def _journey(self, window: Window, entry: str, compare: str) -> Journey:
+        from dashboards.journeys import journey_of
+
+        return journey_of(self._sample(window), entry, compare)
+
+    def _sample(self, window: Window) -> TraceSample:
+        from analytics.traces.sampling import read_traces
+
+        return self._samples.get(self._key(window), lambda: read_traces(self._reader(), window))
+
     def diagnosis(self, window: Window) -> Diagnosis:
         from analytics.rootcause.diagnose import diagnose
 
@@ -208,6 +234,7 @@ class LiveServices:
 
     def close(self) -> None:
         """Let go of the store and the state."""
+        self._workers.close()
         if self._store is not None:
             self._store.close()
         if self._state is not None:

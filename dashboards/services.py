@@ -18,6 +18,7 @@ from dashboards.readings import Red
 if TYPE_CHECKING:
     from analytics.callgraph.graph import CallGraph
     from analytics.impact.scores import ServiceImpact
+    from dashboards.journeys import Journey
 
 
 class Services(Protocol):
@@ -41,6 +42,10 @@ class Services(Protocol):
 
     def patrol(self, window: Window) -> PatrolReport:
         """The inspections' judgement of everything in the window: where the colours come from."""
+        ...
+
+    def journey(self, window: Window, entry: str = "", compare: str = "") -> Journey | None:
+        """What traces of the window say about that entry operation, see `journey_of`; None while they are read."""
         ...
 
     def diagnosis(self, window: Window) -> Diagnosis: ...

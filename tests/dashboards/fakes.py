@@ -15,6 +15,7 @@ from analytics.callgraph.graph import CallGraph, call_graph
 from analytics.impact.scores import ServiceImpact, impact_scores
 from analytics.patrol.run import patrol
 from analytics.rootcause.diagnose import diagnose
+from analytics.traces.sampling import read_traces
 from analytics.world import World
 from analytics.world_build import build_world
 from causeway import records
@@ -23,6 +24,7 @@ from causeway.findings import Diagnosis, Incident, PatrolReport, Verdict
 from causeway.state.records import PatrolMark, PatrolRun
 from causeway.stores.contract import LogFilter, Page, SpanFilter, StoreStatus
 from causeway.window import Window
+from dashboards.journeys import Journey, journey_of
 from dashboards.live import red_pair, report_inside, table_page
 from dashboards.readings import Red
 from tests.table_store import TableStore
@@ -70,6 +72,9 @@ class ShopServices:
         if window not in self._patrols:
             self._patrols[window] = patrol(self.world(window), self.graph(window), self.impact(window))
         return self._patrols[window]
+
+    def journey(self, window: Window, entry: str = "", compare: str = "") -> Journey | None:
+        return journey_of(read_traces(self.store, window), entry, compare)
 
     def diagnosis(self, window: Window) -> Diagnosis:
         return diagnose(self.world(window))
