@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
+import pandas as pd
 
 from analytics.callgraph.graph import CallGraph
 
@@ -17,14 +18,15 @@ PRECISION = 1e-10
 class Flow:
     """The graph as numbers, nodes as in `names` (ascending); edges summed over kind and protocol.
 
-    caller, callee: (e,) node numbers; calls: (e,). served: (n,) inbound requests, at least those of the
-    edges. entry: (n,) entry requests.
+    caller, callee: (e,) node numbers; calls: (e,); asynchronous: (e,) bool, most of them are not waited for. served:
+    (n,) inbound requests, at least those of the edges. entry: (n,) entry requests.
     """
 
     names: tuple[str, ...]
     caller: np.ndarray
     callee: np.ndarray
     calls: np.ndarray
+    asynchronous: np.ndarray
     served: np.ndarray
     entry: np.ndarray
 
@@ -33,7 +35,9 @@ def flow_of(graph: CallGraph) -> Flow:
     """The Flow of a call graph. Calls of a node to itself are left out: they reach nobody new."""
     names = tuple(sorted(graph.nodes["id"]))
     place = {name: i for i, name in enumerate(names)}
-    pairs = graph.edges.groupby(["caller", "callee"], as_index=False)["calls"].sum()
+    kind = graph.edges["kind"] if "kind" in graph.edges else pd.Series("sync", index=graph.edges.index)
+    edges = graph.edges[["caller", "callee", "calls"]].assign(behind=graph.edges["calls"].where(kind != "sync", 0))
+    pairs = edges.groupby(["caller", "callee"], as_index=False)[["calls", "behind"]].sum()
     pairs = pairs[pairs["caller"] != pairs["callee"]]
     caller = pairs["caller"].map(place).to_numpy(dtype=np.int64)
     callee = pairs["callee"].map(place).to_numpy(dtype=np.int64)
@@ -43,7 +47,8 @@ def flow_of(graph: CallGraph) -> Flow:
     np.add.at(entry, where, graph.entries["calls"].to_numpy(dtype=np.float64))
     own = graph.nodes.set_index("id")["calls"].reindex(list(names)).to_numpy(dtype=np.float64)
     served = np.maximum(own, np.bincount(callee, weights=calls, minlength=len(names)) + entry)
-    return Flow(names, caller, callee, calls, served, entry)
+    behind = pairs["behind"].to_numpy(dtype=np.float64) * 2 > calls
+    return Flow(names, caller, callee, calls, behind, served, entry)
 
 
 def entry_shares(flow: Flow) -> np.ndarray | None:
