@@ -5,123 +5,136 @@ from __future__ import annotations
 import numpy as np
 from numba import njit
 
-_FIRST_ROWS = 1024
-_M = np.uint64(0x9E3779B97F4A7C15)
-
-
-@njit(cache=True, nogil=True)
-def _hash(keys: np.ndarray, row: int) -> np.uint64:
-    h = np.uint64(0x243F6A8885A308D3)
-    for j in range(keys.shape[0]):
-        h = (h ^ np.uint64(keys[j, row])) * _M
-        h ^= h >> np.uint64(29)
-    return h
-
-
-@njit(cache=True, nogil=True)
-def _accumulate(
-    index: np.ndarray,
-    known: np.ndarray,
-    sums: np.ndarray,
-    count: int,
-    keys: np.ndarray,
-    values: np.ndarray,
-    begin: int,
-) -> tuple[int, int]:
-    """Add rows from `begin` on; (known rows, the row that found no space or the number of rows)."""
-    mask = np.uint64(len(index) - 1)
-    members = keys.shape[0]
-    for i in range(begin, keys.shape[1]):
-        place = _hash(keys, i) & mask
-        row = -1
-        while index[place] >= 0:
-            row = index[place]
-            for j in range(members):
-                if known[row, j] != keys[j, i]:
-                    row = -1
-                    break
-            if row >= 0:
-                break
-            place = (place + np.uint64(1)) & mask
-        if row < 0:
-            if count == len(known):
-                return count, i
-            row = count
-            count += 1
-            index[place] = row
-            for j in range(members):
-                known[row, j] = keys[j, i]
-            for j in range(values.shape[0]):
-                sums[row, j] = 0
-        for j in range(values.shape[0]):
-            sums[row, j] += values[j, i]
-    return count, keys.shape[1]
-
-
-@njit(cache=True, nogil=True)
-def _reindex(index: np.ndarray, known: np.ndarray, count: int) -> None:
-    mask = np.uint64(len(index) - 1)
-    keys = known.T
-    for row in range(count):
-        place = _hash(keys, row) & mask
-        while index[place] >= 0:
-            place = (place + np.uint64(1)) & mask
-        index[place] = row
+_M2 = np.uint64(0xBF58476D1CE4E5B9)
+_GROUPS_FIRST = 1 << 10
 
 
 class Tally:
-    """Sums measures over equal keys as they come, exactly, in int64."""
+    """Sums measures over equal keys, exactly, in int64: about 30 ns a contribution. For one thread.
+
+    Contributions are added up as they come, in a hash table of the groups: memory grows with these alone.
+    """
 
     def __init__(self, keys: tuple[str, ...], measures: tuple[str, ...]) -> None:
-        self._keys, self._measures = keys, measures
-        self._clear()
+        self._names, self._measures = keys, measures
+        self._count = 0
+        self._index = np.empty(0, np.int32)  # open addressing, twice the groups; -1 is free
+        self._keys = np.empty((0, len(keys)), np.int64)
+        self._sums = np.empty((0, len(measures)), np.int64)
 
     def add(self, keys: dict[str, np.ndarray], **measures: np.ndarray | int) -> None:
         """keys: (n,) integers each; measures: (n,) or one number for all; those not named are 0."""
         count = len(next(iter(keys.values())))
         if count == 0:
             return
-        places = np.empty((len(self._keys), count), np.int64)
-        for place, name in enumerate(self._keys):
-            places[place] = keys[name]
-        values = np.zeros((len(self._measures), count), np.int64)
-        for place, name in enumerate(self._measures):
-            if name in measures:
-                values[place] = measures.pop(name)
-        assert not measures, measures
-        done = 0
-        while True:
-            self._count, done = _accumulate(self._index, self._known, self._sums, self._count, places, values, done)
-            if done == count:
-                return
-            self._grow()
+        members = np.empty((len(self._names), count), np.int64)
+        for place, name in enumerate(self._names):
+            members[place] = keys[name]
+        constants = np.zeros(len(self._measures), np.int64)
+        places, varying = [], []
+        for name, value in measures.items():
+            place = self._measures.index(name)
+            if isinstance(value, np.ndarray):
+                places.append(place)
+                varying.append(value)
+            else:
+                constants[place] = value
+        values = np.empty((len(places), count), np.int64)
+        for row, column in enumerate(varying):
+            values[row] = column
+        self._add(members, values, np.array(places, np.int64), constants)
 
     def take(self) -> dict[str, np.ndarray] | None:
         """The summed rows as columns, rows of all zeros left out, None if there are none; empties the tally.
 
-        By the first appearance of each key.
+        Rows in the order in which their keys first came.
         """
-        known, sums = self._known[: self._count], self._sums[: self._count]
-        self._clear()
-        kept = np.flatnonzero(sums.any(axis=1))
-        if len(kept) == 0:
+        kept = np.flatnonzero(self._sums[: self._count].any(axis=1))
+        keys, sums = self._keys[kept], self._sums[kept]
+        self._index[:] = -1
+        self._count = 0
+        if not len(kept):
             return None
-        rows = {name: known[kept, place] for place, name in enumerate(self._keys)}
-        rows.update({name: sums[kept, place] for place, name in enumerate(self._measures)})
+        rows = {name: np.ascontiguousarray(keys[:, place]) for place, name in enumerate(self._names)}
+        rows.update({name: np.ascontiguousarray(sums[:, place]) for place, name in enumerate(self._measures)})
         return rows
 
-    def _clear(self) -> None:
-        self._count = 0
-        self._known = np.empty((_FIRST_ROWS, len(self._keys)), np.int64)
-        self._sums = np.empty((_FIRST_ROWS, len(self._measures)), np.int64)
-        self._index = np.full(_FIRST_ROWS * 2, -1, np.int32)
+    def _add(self, members: np.ndarray, values: np.ndarray, places: np.ndarray, constants: np.ndarray) -> None:
+        done, hashes = 0, _hashes(members)
+        while True:
+            done, self._count = _accumulate(
+                self._index, self._keys, self._sums, self._count, members, hashes, values, places, constants, done
+            )
+            if done == members.shape[1]:
+                return
+            self._grow()
 
     def _grow(self) -> None:
-        size = self._count * 4
-        for name in ("_known", "_sums"):
-            column = getattr(self, name)
-            larger = np.empty((size, column.shape[1]), np.int64)
-            larger[: self._count] = column[: self._count]
-            setattr(self, name, larger)
-        self._index = np.full(size * 2, -1, np.int32)
-        _reindex(self._index, self._known, self._count)
+        size = max(_GROUPS_FIRST, 4 * len(self._keys))
+        keys, sums = np.empty((size, len(self._names)), np.int64), np.zeros((size, len(self._measures)), np.int64)
+        keys[: self._count], sums[: self._count] = self._keys[: self._count], self._sums[: self._count]
+        self._keys, self._sums = keys, sums
+        self._index = np.full(2 * size, -1, np.int32)
+        _place_all(self._index, _hashes(np.ascontiguousarray(keys[: self._count].T)))
+
+
+@njit(cache=True, nogil=True)
+def _accumulate(
+    index: np.ndarray,
+    keys: np.ndarray,
+    sums: np.ndarray,
+    count: int,
+    members: np.ndarray,
+    hashes: np.ndarray,
+    values: np.ndarray,
+    places: np.ndarray,
+    constants: np.ndarray,
+    first: int,
+) -> tuple[int, int]:
+    """Add the contributions from `first` on; returns the first one that found no room, and the groups there are."""
+    width, mask = members.shape[0], np.uint64(len(index) - 1)
+    for i in range(first, members.shape[1]):
+        if count == len(keys):
+            return i, count
+        place = hashes[i] & mask
+        while index[place] >= 0 and not _same(keys, index[place], members, i, width):
+            place = (place + np.uint64(1)) & mask
+        if index[place] < 0:
+            index[place] = count
+            keys[count] = members[:, i]
+            sums[count] = 0
+            count += 1
+        group = index[place]
+        for j in range(len(constants)):
+            sums[group, j] += constants[j]
+        for j in range(len(places)):
+            sums[group, places[j]] += values[j, i]
+    return members.shape[1], count
+
+
+@njit(cache=True, nogil=True, inline="always")  # a call for each row would cost as much again
+def _same(keys: np.ndarray, group: int, members: np.ndarray, row: int, width: int) -> bool:
+    different = 0
+    for j in range(width):
+        different |= keys[group, j] ^ members[j, row]
+    return different == 0
+
+
+@njit(cache=True, nogil=True)
+def _hashes(members: np.ndarray) -> np.ndarray:
+    out = np.zeros(members.shape[1], np.uint64)
+    for j in range(members.shape[0]):
+        for i in range(len(out)):
+            h = (out[i] ^ np.uint64(members[j, i])) * _M2
+            out[i] = h ^ (h >> np.uint64(32))
+    return out
+
+
+@njit(cache=True, nogil=True)
+def _place_all(index: np.ndarray, hashes: np.ndarray) -> None:
+    mask = np.uint64(len(index) - 1)
+    for group in range(len(hashes)):
+        place = hashes[group] & mask
+        while index[place] >= 0:
+            place = (place + np.uint64(1)) & mask
+        index[place] = group
