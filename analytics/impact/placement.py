@@ -67,7 +67,8 @@ def _covering(trace: np.ndarray, kind: np.ndarray, kinds: int) -> list[int]:
     """A few traces that hold a row of every kind: of each kind not seen yet, its first trace; commonest kinds last."""
     _, first = np.unique(kind, return_index=True)
     rarest = np.argsort(np.bincount(kind, minlength=kinds), kind="stable")
-    seen, chosen = np.zeros(kinds, dtype=bool), []
+    seen = np.zeros(kinds, dtype=bool)
+    chosen: list[int] = []
     begin = np.searchsorted(trace, trace[first])
     end = np.searchsorted(trace, trace[first], side="right")
     for one in rarest.tolist():
