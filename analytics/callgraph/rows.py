@@ -19,6 +19,16 @@ def slot_step_ns(level: Level) -> int:
     return ROLLUP_STEP_NS if level is Level.SERVICE else MINUTE_NS
 
 
+def whole_slots(window: Window, level: Level) -> Window:
+    """The window moved to whole slots of the level: both ends earlier, so that the last slot is a finished one.
+
+    Windows that touch still touch. One that is shorter than a slot becomes the slot in which it begins.
+    """
+    step = slot_step_ns(level)
+    start, end = window.start_ns // step * step, window.end_ns // step * step
+    return Window(start, max(end, start + step))
+
+
 def call_rows(reader: Reader, level: Level, window: Window, *, step_ns: int | None = None) -> pa.Table:
     """Calls of the window between nodes of the level, in whole slots that begin in it.
 
@@ -48,7 +58,7 @@ def call_rows(reader: Reader, level: Level, window: Window, *, step_ns: int | No
 
 
 def _estimated(rows: pa.Table) -> pa.ChunkedArray:
-    """Calls as they would be without sampling; those that were seen where the rows do not say."""
+    """Calls as they would be without sampling; those that were seen where the rows do not say, as of instances."""
     if "estimated_milli" not in rows.column_names:
         return rows["calls"].cast(pa.float64())
-    return pc.divide(rows["estimated_milli"].cast(pa.float64()), 1000.0)
+    return pc.coalesce(pc.divide(rows["estimated_milli"].cast(pa.float64()), 1000.0), rows["calls"].cast(pa.float64()))
