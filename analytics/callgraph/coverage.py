@@ -133,3 +133,18 @@ def coverage_message(coverage: Coverage) -> Message:
             "skewed": f"{coverage.skewed:,}",
         },
     )
+
+
+def coverage_parts(coverage: Coverage) -> tuple[Message, ...]:
+    """The same in one line, part by part, for a page that joins them with commas: only what is worth a word."""
+    values: dict[str, MessageValue] = {name: f"{getattr(coverage, name):,}" for name in COUNTS}
+    values |= {
+        "linked": coverage.linked_ratio,
+        "kept": coverage.spans / max(coverage.estimated_spans, 1.0),
+        "lag": coverage.lag_ms_mean,
+    }
+    parts = ["linked"] if coverage.linked_ratio is not None else []
+    parts += [name for name in ("orphans", "skewed", "sampled", "links_lost") if getattr(coverage, name)]
+    parts += ["lag"] if coverage.lag_ms_mean is not None else []
+    first = Message("callgraph.coverage_short", values)
+    return (first, *(Message(f"callgraph.coverage_short_{name}", values) for name in parts))
