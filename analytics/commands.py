@@ -1,4 +1,4 @@
-"""The commands `graph`, `impact`, `diagnose` and `patrol`: thin shells around functions of a World."""
+"""The commands `impact`, `diagnose` and `patrol`: thin shells around functions of a World."""
 
 from __future__ import annotations
 
@@ -20,7 +20,6 @@ Baseline = Annotated[
     typer.Option(help="How much time before the window is usual: 30m, 6h, 1d. Default: 1h, or twice the window."),
 ]
 Format = Annotated[str, typer.Option("--format", help="table or json.")]
-GraphFormat = Annotated[str, typer.Option("--format", help="table, json, dot, graphml or csv (edges).")]
 ReportFormat = Annotated[str, typer.Option("--format", help="table, json, md or html.")]
 Lang = Annotated[str, typer.Option(help="Language: en, zh-CN.")]
 FailOn = Annotated[
@@ -33,9 +32,10 @@ patrol_app = typer.Typer(help="Health patrols: inspect everything and judge it."
 
 def register(app: typer.Typer) -> None:
     """Add the commands of this room."""
-    from analytics.traces import commands as traces  # it takes its options from here
+    from analytics.callgraph import commands as callgraph  # they take their options from here
+    from analytics.traces import commands as traces
 
-    app.command("graph")(graph)
+    callgraph.register(app)
     app.command("impact")(impact)
     app.command("diagnose")(diagnose)
     patrol_app.command("run")(patrol_run)
@@ -43,49 +43,6 @@ def register(app: typer.Typer) -> None:
     traces.register(app)
     analyze.register(app)
     templates_commands.register(app)
-
-
-def graph(
-    data: Data = None,
-    config: Config = None,
-    store: Store = None,
-    samples: Samples = None,
-    state: StatePlace = None,
-    start: Start = None,
-    end: End = None,
-    baseline: Baseline = None,
-    output: GraphFormat = "table",
-    lang: Lang = "en",
-    fail_on: FailOn = "never",
-) -> None:
-    """Show who calls whom: nodes, edges, entry points, cycles, and how complete the traces are.
-
-    The verdict for --fail-on is UNKNOWN when nothing was seen, else OK.
-
-    \b
-    Examples:
-      causeway graph --data demo-data --from -15m
-      causeway graph --data D --from 2023-01-29T08:40:00Z --to 2023-01-29T09:00:00Z --format json
-      causeway graph --data D --format dot | dot -Tsvg > graph.svg
-    """
-    from analytics.callgraph import show
-    from analytics.callgraph.graph import call_graph
-    from analytics.output import Page, write_json, write_text
-    from analytics.reading import Asked, check_fail_on, read_world
-    from causeway.deployment import Options
-
-    _check_format(output, ("table", "json", *show.DOCUMENTS))
-    check_fail_on(fail_on)
-    found = call_graph(
-        read_world(Asked(Options(data, config, store, samples, state), start, end, baseline, lang), calls_only=True)
-    )
-    if output == "json":
-        write_json(found.to_json())
-    elif output == "table":
-        show.show_graph(found, Page(language=lang))
-    else:
-        write_text(show.document(found, output))
-    _leave(len(found.nodes) > 0, fail_on)
 
 
 def impact(

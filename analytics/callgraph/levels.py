@@ -16,8 +16,8 @@ from analytics.callgraph.graph import (
     ordered_edges,
     with_depths,
 )
-from analytics.callgraph.level import Level, node_ids
-from analytics.callgraph.rows import call_rows, whole_slots
+from analytics.callgraph.level import Level
+from analytics.callgraph.rows import call_rows, node_ids, whole_slots
 from analytics.world import World
 from analytics.world_build import build_world
 from analytics.world_rollups import QUANTILES, group_quantiles_ms, text_codes

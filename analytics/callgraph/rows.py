@@ -5,7 +5,7 @@ from __future__ import annotations
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from analytics.callgraph.level import Level, node_ids
+from analytics.callgraph.level import WITHIN, Level
 from causeway.records import ROLLUP_STEP_NS
 from causeway.stores.contract import Reader
 from causeway.window import MINUTE_NS, Window
@@ -55,6 +55,13 @@ def call_rows(reader: Reader, level: Level, window: Window, *, step_ns: int | No
     if "latency_bucket" in rows.column_names:
         columns["latency_bucket"] = rows["latency_bucket"]
     return pa.table(columns)
+
+
+def node_ids(service: pa.ChunkedArray, part: pa.ChunkedArray) -> pa.ChunkedArray:
+    """(n,) `service › part`; the service alone where the part is not known, as of a peer that sends no spans."""
+    names = pc.fill_null(service.cast(pa.string()), "")
+    parts = pc.fill_null(part.cast(pa.string()), "")
+    return pc.if_else(pc.equal(parts, ""), names, pc.binary_join_element_wise(names, parts, WITHIN))
 
 
 def _estimated(rows: pa.Table) -> pa.ChunkedArray:
