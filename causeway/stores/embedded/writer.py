@@ -32,6 +32,8 @@ COMMIT_ORDER = (
     "resources",
     "series",
     "rollup_edges",
+    "rollup_calls",
+    "rollup_instance_calls",
     "rollup_operations",
     "rollup_instances",
     "rollup_coverage",

@@ -2,25 +2,30 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
+OTHER = "_other"  # stands for what came after a bound was reached
+
 
 class Interner:
-    """Text to codes 0, 1, 2, ... and back; None is a text of its own."""
+    """Text to codes 0, 1, 2, ... and back; None is a text of its own. After `limit` texts new ones are OTHER."""
 
-    __slots__ = ("_codes", "texts")
+    __slots__ = ("_codes", "_limit", "texts")
 
-    def __init__(self) -> None:
+    def __init__(self, limit: int = 1 << 28) -> None:
         self._codes: dict[str | None, int] = {}
+        self._limit = limit
         self.texts: list[str | None] = []
 
     def code(self, text: str | None) -> int:
         found = self._codes.get(text)
         if found is None:
+            if len(self.texts) >= self._limit and text != OTHER:
+                return self.code(OTHER)
             found = self._codes[text] = len(self.texts)
             self.texts.append(text)
         return found
@@ -47,18 +52,29 @@ class Interner:
         return texts.take(pa.array(places))
 
 
+Members = tuple[int, ...]
+
+
 class Combinations:
-    """Ids 0, 1, 2, ... for tuples of codes. `rows[id]` is the tuple."""
+    """Ids 0, 1, 2, ... for tuples of codes. After `limit` ids a new tuple gets the id of `instead` of it.
 
-    __slots__ = ("_array", "_ids", "_widths", "rows")
+    `instead` must lead to few tuples, and to itself from those.
+    """
 
-    def __init__(self, widths: Sequence[int]) -> None:
+    __slots__ = ("_array", "_count", "_ids", "_instead", "_limit", "_widths")
+
+    def __init__(
+        self, widths: Sequence[int], *, limit: int = 1 << 30, instead: Callable[[Members], Members] | None = None
+    ) -> None:
         """widths: bits of each member, 63 at most together."""
         assert sum(widths) <= 63
         self._widths = tuple(widths)
         self._ids: dict[int, int] = {}
-        self.rows: list[tuple[int, ...]] = []
-        self._array = np.empty((0, len(widths)), np.int64)
+        self._count, self._limit, self._instead = 0, limit, instead
+        self._array = np.empty((64, len(widths)), np.int64)
+
+    def __len__(self) -> int:
+        return self._count
 
     def ids(self, *members: np.ndarray) -> np.ndarray:
         """(n,) int64 ids of the rows of (n,) members."""
@@ -71,25 +87,41 @@ class Combinations:
         return lookup[encoded.indices.to_numpy(zero_copy_only=False)]
 
     def id(self, *members: int) -> int:
-        packed = 0
-        for member, width in zip(members, self._widths, strict=True):
-            packed = (packed << width) | member
-        return self._id(packed)
+        return self._id(self._pack(members))
 
     def members(self, ids: np.ndarray) -> np.ndarray:
         """(n, members) codes of (n,) ids."""
-        if len(self._array) < len(self.rows):
-            self._array = np.array(self.rows, np.int64).reshape(len(self.rows), len(self._widths))
         return self._array[ids]
+
+    def column(self, member: int) -> np.ndarray:
+        """(ids,) codes of one member of every id."""
+        return self._array[: self._count, member]
+
+    def _pack(self, members: Members) -> int:
+        packed = 0
+        for member, width in zip(members, self._widths, strict=True):
+            packed = (packed << width) | member
+        return packed
 
     def _id(self, packed: int) -> int:
         found = self._ids.get(packed)
-        if found is None:
-            found = self._ids[packed] = len(self.rows)
-            row: list[int] = []
-            rest = packed
-            for width in reversed(self._widths):
-                row.append(rest & ((1 << width) - 1))
-                rest >>= width
-            self.rows.append(tuple(reversed(row)))
+        if found is not None:
+            return found
+        members = self._unpack(packed)
+        if self._count >= self._limit and self._instead is not None:
+            other = self._instead(members)
+            if other != members:
+                return self._id(self._pack(other))
+        if self._count == len(self._array):
+            self._array = np.concatenate((self._array, np.empty_like(self._array)))
+        self._array[self._count] = members
+        found = self._ids[packed] = self._count
+        self._count += 1
         return found
+
+    def _unpack(self, packed: int) -> Members:
+        row: list[int] = []
+        for width in reversed(self._widths):
+            row.append(packed & ((1 << width) - 1))
+            packed >>= width
+        return tuple(reversed(row))
