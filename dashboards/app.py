@@ -33,7 +33,9 @@ from dashboards.view import View, view_of
 log = logs.get("dashboards")
 HERE = Path(__file__).parent
 # Ids of service maps: a click on a box opens it.
-MAPS = ("map", "incident-map")
+MAPS = ("map", "incident-map", "blast-map")
+# Ids of charts whose points have an address in their customdata.
+CHARTS = ("risk-chart",)
 INDEX = """<!DOCTYPE html>
 <html lang="en">
 <head>
@@ -111,6 +113,14 @@ def _callbacks(dash: Dash, services: Services) -> None:
             ClientsideFunction("causeway", "openNode"),
             Output("meta-sink", "title", allow_duplicate=True),
             Input(name, "tapNodeData"),
+            prevent_initial_call=True,
+        )
+
+    for name in CHARTS:
+        dash.clientside_callback(
+            ClientsideFunction("causeway", "openPoint"),
+            Output("meta-sink", "lang", allow_duplicate=True),
+            Input(name, "clickData"),
             prevent_initial_call=True,
         )
 

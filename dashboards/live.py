@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 import pyarrow as pa
 
+from analytics.callgraph.level import Level
 from analytics.world import World
 from analytics.world_build import build_world
 from causeway.deployment import Deployment
@@ -25,8 +26,14 @@ from dashboards.readings import Red, red_of, step_for
 from dashboards.soon import Soon, Workers
 
 if TYPE_CHECKING:
+    from analytics.callgraph.diff import GraphDiff
     from analytics.callgraph.graph import CallGraph
+    from analytics.impact.blast import BlastRadius
+    from analytics.impact.model import ImpactModel
+    from analytics.impact.risk import Risk
     from analytics.impact.scores import ServiceImpact
+    from analytics.impact.target import Target
+    from analytics.impact.whatif import Change, WhatIf
     from analytics.traces.sampling import TraceSample
     from dashboards.journeys import Journey
 
@@ -36,6 +43,8 @@ REDS_MAX = 32
 # A sample of 400,000 spans takes 100 MB; what is said of an entry operation is small.
 SAMPLES_MAX = 2
 JOURNEYS_MAX = 16
+MODELS_MAX = 2
+CONSEQUENCES_MAX = 64
 COSTS_MAX = 64
 STATUS_AGE_S = 5.0
 # After a failure the store is tried again no more often than this, whoever asks.
@@ -56,6 +65,8 @@ class LiveServices:
         self._status: tuple[float, StoreStatus] | None = None
         self._worlds: Kept[World] = Kept(entries_max=WORLDS_MAX)
         self._graphs: Kept[CallGraph] = Kept(entries_max=WORLDS_MAX)
+        self._finer: Kept[CallGraph] = Kept(entries_max=WORLDS_MAX)
+        self._diffs: Kept[GraphDiff] = Kept(entries_max=WORLDS_MAX)
         self._impacts: Kept[tuple[ServiceImpact, ...]] = Kept(entries_max=WORLDS_MAX)
         self._patrols: Kept[PatrolReport] = Kept(entries_max=WORLDS_MAX)
         self._diagnoses: Kept[Diagnosis] = Kept(entries_max=WORLDS_MAX)
@@ -63,6 +74,9 @@ class LiveServices:
         self._workers = Workers()
         self._samples: Kept[TraceSample] = Kept(entries_max=SAMPLES_MAX)
         self._journeys: Soon[Journey] = Soon(self._workers, entries_max=JOURNEYS_MAX)
+        self._models: Soon[ImpactModel] = Soon(self._workers, entries_max=MODELS_MAX)
+        self._blasts: Soon[BlastRadius] = Soon(self._workers, entries_max=CONSEQUENCES_MAX)
+        self._whatifs: Soon[WhatIf] = Soon(self._workers, entries_max=CONSEQUENCES_MAX)
         self._worlds_built = 0
         self._work_s = 0.0
         self._cost_s: dict[int, float] = {}
@@ -139,6 +153,20 @@ class LiveServices:
 
         return self._graphs.get(self._key(window), lambda: call_graph(self.world(window)))
 
+    def level_graph(self, window: Window, level: Level) -> CallGraph:
+        from analytics.callgraph.levels import finer_graph
+
+        return self._finer.get(
+            (self._key(window), level),
+            lambda: finer_graph(self._reader(), self.world(window), level, self.graph(window)),
+        )
+
+    def graph_diff(self, before: Window, after: Window, level: Level = Level.SERVICE) -> GraphDiff:
+        from analytics.callgraph.diff import graph_diff
+
+        key = (self._key(before), self._key(after), level)
+        return self._diffs.get(key, lambda: graph_diff(self._reader(), before, after, level=level))
+
     def impact(self, window: Window) -> tuple[ServiceImpact, ...]:
         from analytics.impact.scores import impact_scores
 
@@ -169,6 +197,42 @@ class LiveServices:
         from dashboards.journeys import journey_of
 
         return journey_of(self._sample(window), entry, compare)
+
+    def impact_model(self, window: Window, *, patient: bool = True) -> ImpactModel | None:
+        return self._models.get(
+            self._key(window), lambda: self._model(window), series=window.duration_ns, patient=patient
+        )
+
+    def _model(self, window: Window) -> ImpactModel:
+        from analytics.impact.model import impact_model
+        from analytics.impact.placement import read_placements
+
+        sample = self._sample(window)
+        return impact_model(self.graph(window), sample, read_placements(self._reader(), sample.forest))
+
+    def blast_radius(self, window: Window, target: Target) -> BlastRadius | None:
+        from analytics.impact.blast import blast_radius
+
+        model = self.impact_model(window)
+        if model is None:
+            return None
+        key = (model.window, self._key(window), target)
+        return self._blasts.get(key, lambda: blast_radius(model, target), series=(window.duration_ns, target))
+
+    def what_if(self, window: Window, change: Change) -> WhatIf | None:
+        from analytics.impact.whatif import what_if
+
+        model = self.impact_model(window)
+        if model is None:
+            return None
+        key = (model.window, self._key(window), change)
+        return self._whatifs.get(key, lambda: what_if(model, change), series=(window.duration_ns, change))
+
+    def risks(self, window: Window) -> Sequence[Risk]:  # noqa: ARG002
+        return ()
+
+    def impact_history(self, window: Window) -> Mapping[str, Sequence[float | None]]:  # noqa: ARG002
+        return {}
 
     def _sample(self, window: Window) -> TraceSample:
         from analytics.traces.sampling import read_traces

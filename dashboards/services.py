@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Protocol
 
 import pyarrow as pa
 
+from analytics.callgraph.level import Level
 from analytics.world import World
 from causeway.findings import Diagnosis, Incident, PatrolReport
 from causeway.state.records import PatrolMark, PatrolRun
@@ -16,8 +17,14 @@ from causeway.window import Window
 from dashboards.readings import Red
 
 if TYPE_CHECKING:
+    from analytics.callgraph.diff import GraphDiff
     from analytics.callgraph.graph import CallGraph
+    from analytics.impact.blast import BlastRadius
+    from analytics.impact.model import ImpactModel
+    from analytics.impact.risk import Risk
     from analytics.impact.scores import ServiceImpact
+    from analytics.impact.target import Target
+    from analytics.impact.whatif import Change, WhatIf
     from dashboards.journeys import Journey
 
 
@@ -38,6 +45,14 @@ class Services(Protocol):
 
     def graph(self, window: Window) -> CallGraph: ...
 
+    def level_graph(self, window: Window, level: Level) -> CallGraph:
+        """The call graph between operations, instances or versions."""
+        ...
+
+    def graph_diff(self, before: Window, after: Window, level: Level = Level.SERVICE) -> GraphDiff:
+        """Which calls of `after` came, went or changed since `before`, beyond noise."""
+        ...
+
     def impact(self, window: Window) -> tuple[ServiceImpact, ...]: ...
 
     def patrol(self, window: Window) -> PatrolReport:
@@ -46,6 +61,26 @@ class Services(Protocol):
 
     def journey(self, window: Window, entry: str = "", compare: str = "") -> Journey | None:
         """What traces of the window say about that entry operation, see `journey_of`; None while they are read."""
+        ...
+
+    def impact_model(self, window: Window, *, patient: bool = True) -> ImpactModel | None:
+        """What consequences are worked out from; None while traces are read (at once unless `patient`)."""
+        ...
+
+    def blast_radius(self, window: Window, target: Target) -> BlastRadius | None:
+        """Who is hit when the target fails; None while it is worked out. Raises ConfigError for an unknown target."""
+        ...
+
+    def what_if(self, window: Window, change: Change) -> WhatIf | None:
+        """The consequences of a change; None while they are worked out. Raises ConfigError for an unknown target."""
+        ...
+
+    def risks(self, window: Window) -> Sequence[Risk]:
+        """Services by risk, the highest first; empty where none can be worked out."""
+        ...
+
+    def impact_history(self, window: Window) -> Mapping[str, Sequence[float | None]]:
+        """By service, how the impact factor went over the last days, oldest first; empty where none is kept."""
         ...
 
     def diagnosis(self, window: Window) -> Diagnosis: ...

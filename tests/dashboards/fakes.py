@@ -11,8 +11,16 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from analytics.callgraph.diff import GraphDiff, graph_diff
 from analytics.callgraph.graph import CallGraph, call_graph
+from analytics.callgraph.level import Level
+from analytics.callgraph.levels import finer_graph
+from analytics.impact.blast import BlastRadius, blast_radius
+from analytics.impact.model import ImpactModel, read_model
+from analytics.impact.risk import Risk
 from analytics.impact.scores import ServiceImpact, impact_scores
+from analytics.impact.target import Target
+from analytics.impact.whatif import Change, WhatIf, what_if
 from analytics.patrol.run import patrol
 from analytics.rootcause.diagnose import diagnose
 from analytics.traces.sampling import read_traces
@@ -33,6 +41,15 @@ from tests.worlds import Shop, shop_store, usual_fault
 TRACES = 60
 
 
+class ShopStore(TableStore):
+    """The shop's tables; spans of a trace say on which of three nodes they ran."""
+
+    def trace(self, trace_id: bytes) -> pa.Table:
+        spans = super().trace(trace_id)
+        nodes = [[("k8s.node.name", f"node-{len(name) % 3}")] for name in spans["service"].to_pylist()]
+        return spans.append_column("resource", pa.array(nodes, records.ATTRIBUTES))
+
+
 class ShopServices:
     """The shop's Services at the end of its window; the clock stands still."""
 
@@ -44,7 +61,7 @@ class ShopServices:
         )
         self.reports = reports
         store = shop_store(self.shop)
-        self.store = TableStore({**store.tables, "spans": shop_spans(self.shop.window)})
+        self.store: TableStore = ShopStore({**store.tables, "spans": shop_spans(self.shop.window)})
         self._worlds: dict[Window, World] = {}
         self._patrols: dict[Window, PatrolReport] = {}
 
@@ -65,6 +82,12 @@ class ShopServices:
     def graph(self, window: Window) -> CallGraph:
         return call_graph(self.world(window))
 
+    def level_graph(self, window: Window, level: Level) -> CallGraph:
+        return finer_graph(self.store, self.world(window), level)
+
+    def graph_diff(self, before: Window, after: Window, level: Level = Level.SERVICE) -> GraphDiff:
+        return graph_diff(self.store, before, after, level=level)
+
     def impact(self, window: Window) -> tuple[ServiceImpact, ...]:
         return tuple(impact_scores(self.world(window), self.graph(window)))
 
@@ -75,6 +98,21 @@ class ShopServices:
 
     def journey(self, window: Window, entry: str = "", compare: str = "") -> Journey | None:
         return journey_of(read_traces(self.store, window), entry, compare)
+
+    def impact_model(self, window: Window, *, patient: bool = True) -> ImpactModel | None:  # noqa: ARG002
+        return read_model(self.store, self.graph(window))
+
+    def blast_radius(self, window: Window, target: Target) -> BlastRadius | None:
+        return blast_radius(read_model(self.store, self.graph(window)), target)
+
+    def what_if(self, window: Window, change: Change) -> WhatIf | None:
+        return what_if(read_model(self.store, self.graph(window)), change)
+
+    def risks(self, window: Window) -> Sequence[Risk]:  # noqa: ARG002
+        return ()
+
+    def impact_history(self, window: Window) -> Mapping[str, Sequence[float | None]]:  # noqa: ARG002
+        return {"frontend": [70.0, None, 72.0, 75.0]}
 
     def diagnosis(self, window: Window) -> Diagnosis:
         return diagnose(self.world(window))
