@@ -63,7 +63,9 @@ def observed(system: System, names: tuple[str, ...], *, requests: int, seed: int
         outage = Simulation(system, seed=seed + 1 + place, down=place)
         outage.run(requests)
         ratio = outage.failed / np.maximum(outage.visits, 1)
-        failing.append(np.maximum((ratio - usual) / np.maximum(1 - usual, 1e-9), 0.0)[places])
+        excess = (ratio - usual) / np.maximum(1 - usual, 1e-9)
+        noise = np.sqrt(np.maximum(ratio, 1 / requests) / np.maximum(outage.visits, 1))
+        failing.append(np.where(excess > STANDARD_ERRORS * noise, excess, 0.0)[places])
         visits.append(outage.visits[places])
         lost.append(max(0.0, float(outage.lost.sum() / requests - usual_lost)))
     return {"failing": np.array(failing), "visits": np.array(visits), "lost": np.array(lost)}
@@ -90,13 +92,12 @@ def predictions(graph: CallGraph, model: ImpactModel) -> tuple[dict[str, np.ndar
     return found, spread.journeys_hit @ share
 
 
-def measured(*, services: int, requests: int, outages: int, seed: int) -> dict[str, Any]:
+def measured(system: System, options: argparse.Namespace, seed: int) -> dict[str, Any]:
     """One seed's figures."""
-    system = made_system(services=services, seed=seed)
     began = time.perf_counter()
-    graph, model = learned(system, requests=requests, seed=1000 * seed)
+    graph, model = learned(system, requests=options.requests, seed=1000 * seed)
     names = model.flow.names
-    truth = observed(system, names, requests=outages, seed=1000 * seed + 500)
+    truth = observed(system, names, requests=options.outages, seed=1000 * seed + 500)
     found, lost = predictions(graph, model)
     pairs = (_hops(model.flow) > 0) & (truth["visits"] >= OBSERVED_MIN)
     everything = ~np.eye(len(names), dtype=bool) & (truth["visits"] >= OBSERVED_MIN)
@@ -167,12 +168,13 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--services", type=int, default=30)
     parser.add_argument("--requests", type=int, default=8000, help="healthy requests to learn from")
+    parser.add_argument("--hiccups", type=int, default=2, help="5 s in which a service fails half, per service")
     parser.add_argument("--outages", type=int, default=800, help="requests during each outage")
     parser.add_argument("--seeds", type=int, default=5)
     parser.add_argument("--json", action="store_true", help="the default; there is no other format")
     options = parser.parse_args()
     runs = [
-        measured(services=options.services, requests=options.requests, outages=options.outages, seed=seed)
+        measured(made_system(services=options.services, seed=seed, hiccups=options.hiccups), options, seed)
         for seed in range(1, options.seeds + 1)
     ]
     keys = ("spearman", "spearman_all", "top1", "mean_error", "entry_failing")

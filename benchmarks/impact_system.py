@@ -19,6 +19,7 @@ START_NS = 1_790_000_040 * SECOND_NS
 MINUTES = 30
 OPERATIONS = 2
 JOURNEYS = 6
+HICCUP_NS = 5 * SECOND_NS
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,18 +38,23 @@ class Call:
 
 @dataclass(frozen=True, slots=True)
 class System:
-    """Operations by number, OPERATIONS to a service; entries: (operation, share of the requests)."""
+    """Operations by number, OPERATIONS to a service; entries: (operation, share of the requests).
+
+    error_share: of visits, each by itself. hiccups: per service, when it begins to fail half of its requests for
+    HICCUP_NS.
+    """
 
     services: int
     calls: tuple[tuple[Call, ...], ...]
     entries: tuple[tuple[int, float], ...]
     error_share: float
+    hiccups: tuple[tuple[int, ...], ...]
 
     def name(self, operation: int) -> str:
         return f"service-{operation // OPERATIONS:03d}"
 
 
-def made_system(*, services: int, seed: int, error_share: float = 0.005) -> System:
+def made_system(*, services: int, seed: int, error_share: float = 0.002, hiccups: int = 2) -> System:
     """A random system in layers; services call those further down, three or so each."""
     rng = np.random.default_rng(seed)
     calls = []
@@ -60,7 +66,8 @@ def made_system(*, services: int, seed: int, error_share: float = 0.005) -> Syst
     weights = rng.dirichlet(np.full(JOURNEYS, 1.5))
     first = rng.choice(max(2, services // 4) * OPERATIONS, JOURNEYS, replace=False)
     entries = tuple(zip(sorted(first.tolist()), weights.tolist(), strict=True))
-    return System(services, tuple(calls), entries, error_share)
+    bad = START_NS + rng.integers(0, MINUTES * MINUTE_NS, (services, hiccups))
+    return System(services, tuple(calls), entries, error_share, tuple(tuple(row) for row in bad.tolist()))
 
 
 def _call(service: int, below: np.ndarray, rng: np.random.Generator) -> Call:
@@ -121,7 +128,7 @@ class Simulation:
         service = operation // OPERATIONS
         at = self._open(parent) if self.kept else 0
         now = start_ns + 200_000 + int(self._draw() * 2e6)
-        failed = self._draw() < self.system.error_share or service == self.down
+        failed = self._draw() < self._error_share(service, start_ns) or service == self.down
         if not failed:
             for call in self.system.calls[operation]:
                 if self._draw() < call.chance:
@@ -135,6 +142,12 @@ class Simulation:
         if self.kept:
             self._span(at, operation, kind, start_ns, now - start_ns, failed)
         return failed, now
+
+    def _error_share(self, service: int, time_ns: int) -> float:
+        for begin in self.system.hiccups[service]:
+            if begin <= time_ns < begin + HICCUP_NS:
+                return 0.5
+        return self.system.error_share
 
     def _call(self, call: Call, operation: int, at: int, now: int) -> tuple[bool, int]:
         if call.behind:

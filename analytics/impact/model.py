@@ -17,9 +17,9 @@ from analytics.traces.sampling import TraceSample, read_traces
 from causeway.stores.contract import Reader
 from causeway.window import Window
 
-# A failure is seen in one request of hundreds: as many as can be read in about a second.
-TRACES_MAX = 20_000
-SPANS_MAX = 200_000
+# A failure is seen in one request of hundreds: as many as can be read in a few seconds.
+TRACES_MAX = 50_000
+SPANS_MAX = 400_000
 
 
 class Method(StrEnum):
@@ -85,18 +85,23 @@ class ImpactModel:
 
     @property
     def transmitted(self) -> np.ndarray:
-        """(e,) by edge of `flow`: the chance that a lost call makes the caller fail; the prior where not measured."""
-        known = {(one.caller, one.callee): one.errors for one in self.transmissions}
-        names, prior = self.flow.names, self.sample.prior
+        """(e,) by edge of `flow`: the chance that a lost call makes the caller fail; the prior where none was seen.
+
+        Where some of the calls are waited for and some are not, the mean by how many requests make them.
+        """
+        known: dict[tuple[str, str], list[tuple[float, float]]] = {}
+        for one in self.transmissions:
+            known.setdefault((one.caller, one.callee), []).append((one.touched, one.errors))
+        names, unseen = self.flow.names, np.where(self.flow.asynchronous, 0.0, self.sample.prior)
         pairs = zip(self.flow.caller.tolist(), self.flow.callee.tolist(), strict=True)
-        asynchronous = self.flow.asynchronous.tolist()
-        return np.array(
-            [
-                known.get((names[caller], names[callee]), 0.0 if behind else prior)
-                for (caller, callee), behind in zip(pairs, asynchronous, strict=True)
-            ],
-            dtype=np.float64,
-        )
+        found = unseen.astype(np.float64)
+        for edge, (caller, callee) in enumerate(pairs):
+            seen = known.get((names[caller], names[callee]))
+            if seen:
+                found[edge] = sum(share * errors for share, errors in seen) / max(
+                    sum(share for share, _ in seen), 1e-12
+                )
+        return found
 
 
 def read_model(reader: Reader, graph: CallGraph, *, traces_max: int = TRACES_MAX) -> ImpactModel:
