@@ -24,9 +24,10 @@ import numpy as np
 from scipy.stats import spearmanr
 
 from analytics.callgraph.graph import CallGraph, call_graph
+from analytics.impact.blast import PROBABILITY_MIN
 from analytics.impact.flow import Flow
 from analytics.impact.model import ImpactModel, impact_model, read_model
-from analytics.impact.propagation import spread_all, spread_graph
+from analytics.impact.propagation import spread_all, spread_graph, spread_one
 from analytics.world_build import build_world
 from benchmarks.impact_system import Simulation, System, made_system, window
 from benchmarks.machine import report
@@ -77,19 +78,29 @@ def predictions(graph: CallGraph, model: ImpactModel) -> tuple[dict[str, np.ndar
     assert visits is not None and learned is not None
     count = len(model.journeys)
     spread = spread_all(visits, learned.weight, learned.group, model.journey, count)
-    touched = spread_all(visits, (visits.parent >= 0) * 1.0, learned.group, model.journey, count)
-    some = np.maximum(spread.visits, 1)
     share = np.array([one.share for one in model.journeys]) / np.maximum(spread.requests, 1)
     bare = impact_model(graph)
     everyone = np.arange(len(model.flow.names))
     found = {
-        "traces": spread.hit / some,
-        "touched": touched.hit / some,
+        "traces": np.where(spread.chance < PROBABILITY_MIN, 0.0, spread.chance),
+        "touched": _touched(model),
         "graph": spread_graph(bare.flow, bare.transmitted, everyone),
         "reachability": 1.0 / np.maximum(_hops(model.flow), 1),
-        "entry_share": np.repeat((touched.journeys_touched @ share)[:, None], len(everyone), axis=1),
+        "entry_share": np.repeat((spread.journeys_touched @ share)[:, None], len(everyone), axis=1),
     }
     return found, spread.journeys_hit @ share
+
+
+def _touched(model: ImpactModel) -> np.ndarray:
+    """(n, n) share of the column's sampled requests that need the row."""
+    assert model.visits is not None
+    never = np.full(len(model.visits), -1, dtype=np.int64)
+    found = []
+    for node in range(len(model.flow.names)):
+        spread = spread_one(model.visits, np.zeros(len(never)), never, model.visits.node == node)
+        needs = np.bincount(model.visits.node, weights=spread.needs, minlength=len(model.flow.names))
+        found.append(needs / np.maximum(np.bincount(model.visits.node, minlength=len(needs)), 1))
+    return np.array(found)
 
 
 def measured(system: System, options: argparse.Namespace, seed: int) -> dict[str, Any]:

@@ -61,8 +61,8 @@ def made_system(*, services: int, seed: int, error_share: float = 0.002, hiccups
     for operation in range(services * OPERATIONS):
         below = np.arange(operation // OPERATIONS + 1, min(services, operation // OPERATIONS + 1 + services // 2))
         count = int(min(len(below), rng.integers(0, 5)))
-        chosen = rng.choice(below, count, replace=False) if count else []
-        calls.append(tuple(_call(int(service), below, rng) for service in sorted(chosen)))
+        chosen: list[int] = np.sort(rng.choice(below, count, replace=False)).tolist() if count else []
+        calls.append(tuple(_call(service, below, rng) for service in chosen))
     weights = rng.dirichlet(np.full(JOURNEYS, 1.5))
     first = rng.choice(max(2, services // 4) * OPERATIONS, JOURNEYS, replace=False)
     entries = tuple(zip(sorted(first.tolist()), weights.tolist(), strict=True))

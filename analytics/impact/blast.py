@@ -11,13 +11,12 @@ from analytics.impact.affected import affected, check_target
 from analytics.impact.model import ImpactModel, Journey, Method, SampleSize
 from analytics.impact.propagation import spread_graph, spread_one
 from analytics.impact.target import Target, TargetKind
-from analytics.impact.visits import Visits
 from causeway.errors import ConfigError
 from causeway.findings import Message, MessageValue
 from causeway.window import Window
 
 # Less than this is noise of the shrinking.
-PROBABILITY_MIN = 0.001
+PROBABILITY_MIN = 0.01
 # A sum of costs, calls between, and the names on the way.
 _Way = tuple[float, int, tuple[str, ...]]
 
@@ -26,9 +25,9 @@ _Way = tuple[float, int, tuple[str, ...]]
 class Victim:
     """One that fails with the target, while all of the target fails.
 
-    probability: that a request to it fails because of the target. touched: share of its requests that need the target
-    at all, None where the method cannot tell. distance: calls between. path: from the target to it by the likeliest
-    way, both included.
+    probability: that a request that still comes to it fails because of the target. touched: share of its requests that
+    need the target at all, None where the method cannot tell. distance: calls between. path: from the target to it by
+    the likeliest way, both included.
     """
 
     service: str
@@ -54,11 +53,16 @@ class JourneyLoss:
 
 @dataclass(frozen=True, slots=True)
 class Consequences:
-    """The numbers behind a blast radius. chance, touched: (n,) by node, touched NaN where unknown; journeys as lost."""
+    """The numbers behind a blast radius, journeys in the model's order.
+
+    chance, touched, away: (n,) by node: that a request to it that still comes fails; that it needs the target (NaN
+    where unknown); that it no longer comes.
+    """
 
     method: Method
     chance: np.ndarray
     touched: np.ndarray
+    away: np.ndarray
     journeys: tuple[JourneyLoss, ...]
 
 
@@ -67,8 +71,8 @@ class BlastRadius:
     """What the failure of the target does. Victims by probability, then name; journeys by what they lose.
 
     touched, failing: shares of all entry requests that need the target, and that fail with it; None without entry
-    requests. starved: who gets less work then, because it comes through the target, with the share of its requests that
-    stay away. unknown: what could not be told, in words.
+    requests. starved: who gets less work then, because it comes through the target or its victims; its probability is
+    the share of its requests that stay away. unknown: what could not be told, in words.
     """
 
     window: Window
@@ -97,7 +101,7 @@ def blast_radius(model: ImpactModel, target: Target) -> BlastRadius:
         failing=failing,
         victims=victims,
         journeys=tuple(sorted(found.journeys, key=_by_loss)),
-        starved=_starved(model, target),
+        starved=_starved(model, target, found),
         sample=model.sample,
         summary=_summary(target, victims, failing),
         unknown=unknowns(model, found.method),
@@ -114,16 +118,19 @@ def consequences(model: ImpactModel, target: Target) -> Consequences:
     graph = _over_graph(model, target)
     if model.visits is None or model.learned is None or down is None or not down.any():
         return graph
-    chance, needs = spread_one(model.visits, model.learned.weight, model.learned.group, down)
-    if target.kind is TargetKind.EDGE:
-        chance = np.where(down, 0.0, chance)
+    spread = spread_one(model.visits, model.learned.weight, model.learned.group, down)
+    chance, comes = (
+        np.where(down, 0.0, spread.chance) if target.kind is TargetKind.EDGE else spread.chance,
+        spread.comes,
+    )
     of, known = model.visits.node, model.visits.node >= 0
     count = np.bincount(of[known], minlength=len(model.flow.names)).astype(np.float64)
-    hit = np.bincount(of[known], weights=chance[known], minlength=len(count))
-    needed = np.bincount(of[known], weights=needs[known], minlength=len(count))
+    came = np.bincount(of[known], weights=comes[known], minlength=len(count))
+    hit = np.bincount(of[known], weights=(chance * comes)[known], minlength=len(count))
+    needed = np.bincount(of[known], weights=spread.needs[known], minlength=len(count))
     asked = model.journey >= 0
     lost = np.bincount(model.journey[asked], weights=chance[asked], minlength=len(model.journeys))
-    touching = np.bincount(model.journey[asked], weights=needs[asked], minlength=len(model.journeys))
+    touching = np.bincount(model.journey[asked], weights=spread.needs[asked], minlength=len(model.journeys))
     losses = [
         _loss(journey, touching[i] / journey.sampled, lost[i] / journey.sampled, Method.TRACES)
         if journey.sampled
@@ -133,8 +140,9 @@ def consequences(model: ImpactModel, target: Target) -> Consequences:
     some = np.maximum(count, 1.0)
     return Consequences(
         Method.TRACES,
-        np.where(count > 0, hit / some, graph.chance),
+        np.where(count > 0, hit / np.maximum(came, 1e-9), graph.chance),
         np.where(count > 0, needed / some, np.nan),
+        (count - came) / some,
         tuple(losses),
     )
 
@@ -179,7 +187,7 @@ def _over_graph(model: ImpactModel, target: Target) -> Consequences:
         _loss(one, float(touching[flow.names.index(one.service)]), float(chance[flow.names.index(one.service)]))
         for one in model.journeys
     )
-    return Consequences(Method.GRAPH, chance, np.full(n, np.nan), losses)
+    return Consequences(Method.GRAPH, chance, np.full(n, np.nan), np.zeros(n), losses)
 
 
 def _edge_over_graph(model: ImpactModel, target: Target) -> np.ndarray:
@@ -261,33 +269,14 @@ def _starts(model: ImpactModel, target: Target) -> list[int]:
     return [int(code) for code in np.unique(node) if code >= 0]
 
 
-def _starved(model: ImpactModel, target: Target) -> tuple[Victim, ...]:
-    """Who gets less to do: the visits below the target's, as a share of all of their service, in the sample."""
-    visits = model.visits
-    if visits is None:
-        return ()
-    down = affected(model, visits, target)
-    below = _below(visits, down) & ~down
-    known = visits.node >= 0
-    count = np.bincount(visits.node[known], minlength=len(model.flow.names))
-    idle = np.bincount(visits.node[known & below], minlength=len(count))
-    share = idle / np.maximum(count, 1)
+def _starved(model: ImpactModel, target: Target, found: Consequences) -> tuple[Victim, ...]:
     names = model.flow.names
-    found = [
-        Victim(names[i], model.types[i], float(share[i]), None, 1, (target.name, names[i]))
-        for i in np.flatnonzero(share >= PROBABILITY_MIN).tolist()
+    idle = [
+        Victim(names[i], model.types[i], float(min(found.away[i], 1.0)), None, 1, (target.text, names[i]))
+        for i in np.flatnonzero(found.away >= PROBABILITY_MIN).tolist()
         if names[i] != target.name
     ]
-    return tuple(sorted(found, key=lambda one: (-one.probability, one.service)))
-
-
-def _below(visits: Visits, down: np.ndarray) -> np.ndarray:
-    """(m,) bool: in the subtree of a marked visit, the marked ones too; parents stand before their children."""
-    spans = np.zeros(len(visits.forest) + 1, dtype=np.int64)
-    rows = visits.row[down]
-    np.add.at(spans, rows, 1)
-    np.add.at(spans, rows + visits.forest.size[rows], -1)
-    return np.asarray(np.cumsum(spans[:-1])[visits.row] > 0)
+    return tuple(sorted(idle, key=lambda one: (-round(one.probability, 9), one.service)))
 
 
 def _summary(target: Target, victims: tuple[Victim, ...], failing: float | None) -> Message:

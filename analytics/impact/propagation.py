@@ -2,9 +2,10 @@
 
 Both combine what several callees do by noisy-or (each may make the caller fail, independently of the others; Pearl,
 Probabilistic Reasoning in Intelligent Systems, 1988), so that nothing is counted twice and no chance exceeds one.
-In a request every call is known, and the answer is exact given the transmissions. Over the graph it is the fixpoint of
-an independent cascade (Kempe, Kleinberg, Tardos, KDD 2003) that starts at the target: callees' failures count as
-independent of each other although one cause may make them fail together.
+In a request every call is known, and the answer is exact given the transmissions; calls that would have come after the
+one that made their caller fail stay away, and so does all that the target itself would have asked for. Over the graph
+it is the fixpoint of an independent cascade (Kempe, Kleinberg, Tardos, KDD 2003) that starts at the target: callees'
+failures count as independent of each other although one cause may make them fail together.
 """
 
 # Compiled functions have their types from their arguments.
@@ -29,15 +30,23 @@ PRECISION = 1e-9
 class Spread:
     """Sums over sampled visits, for every node as the target, rows by target.
 
-    hit: (n, n) expected failing visits of the column; journeys_hit, journeys_touched: (n, j) the same of the requests
-    of a journey, and how many need the target at all. visits: (n,), requests: (j,): how many there are.
+    hit: (n, n) expected failing visits of the column, away: (n, n) those that do not come; journeys_hit,
+    journeys_touched: (n, j) failing requests of a journey, and how many need the target at all. visits: (n,), requests:
+    (j,): how many there are.
     """
 
     hit: np.ndarray
+    away: np.ndarray
     journeys_hit: np.ndarray
     journeys_touched: np.ndarray
     visits: np.ndarray
     requests: np.ndarray
+
+    @property
+    def chance(self) -> np.ndarray:
+        """(n, n) chance that a request that comes to the column fails while the row is down."""
+        came = self.visits - self.away
+        return np.divide(self.hit, came, out=np.zeros_like(self.hit), where=came > 1e-9)
 
 
 def spread_all(visits: Visits, weight: np.ndarray, group: np.ndarray, journey: np.ndarray, journeys: int) -> Spread:
@@ -47,22 +56,31 @@ def spread_all(visits: Visits, weight: np.ndarray, group: np.ndarray, journey: n
     visits times the nodes in it.
     """
     n = len(visits.names)
-    hit, lost, touched = np.zeros((n, n)), np.zeros((n, journeys)), np.zeros((n, journeys))
-    _spread_all(visits.first, visits.parent, visits.node, weight, group, _groups(group), journey, hit, lost, touched)
+    hit, away, lost, touched = (np.zeros((n, width)) for width in (n, n, journeys, journeys))
+    start, end = _times(visits)
+    _spread_all(
+        visits.first, visits.parent, visits.node, start, end, weight, group, _groups(group), journey,
+        hit, away, lost, touched,
+    )  # fmt: skip
     known, asked = visits.node[visits.node >= 0], journey[journey >= 0]
-    return Spread(hit, lost, touched, np.bincount(known, minlength=n), np.bincount(asked, minlength=journeys))
+    return Spread(hit, away, lost, touched, np.bincount(known, minlength=n), np.bincount(asked, minlength=journeys))
 
 
-def spread_one(
-    visits: Visits, weight: np.ndarray, group: np.ndarray, down: np.ndarray
-) -> tuple[np.ndarray, np.ndarray]:
-    """((m,) chance that each visit fails, (m,) bool that it needs one that is down).
+@dataclass(frozen=True, slots=True)
+class OneSpread:
+    """(m,) by visit: the chance that it fails, that it comes at all, and whether it needs one that is down."""
 
-    down: (m,) bool, the visits that fail.
-    """
-    chance, needs = np.zeros(len(visits)), np.zeros(len(visits), dtype=np.bool_)
-    _spread_one(visits.parent, weight, group, _groups(group), down, chance, needs)
-    return chance, needs
+    chance: np.ndarray
+    comes: np.ndarray
+    needs: np.ndarray
+
+
+def spread_one(visits: Visits, weight: np.ndarray, group: np.ndarray, down: np.ndarray) -> OneSpread:
+    """What happens to every sampled visit when those marked in `down` ((m,) bool) fail."""
+    chance, comes, needs = np.zeros(len(visits)), np.ones(len(visits)), np.zeros(len(visits), dtype=np.bool_)
+    start, end = _times(visits)
+    _spread_one(visits.parent, start, end, weight, group, _groups(group), down, chance, comes, needs)
+    return OneSpread(chance, comes, needs)
 
 
 def spread_graph(flow: Flow, transmitted: np.ndarray, targets: np.ndarray) -> np.ndarray:
@@ -81,6 +99,10 @@ def spread_graph(flow: Flow, transmitted: np.ndarray, targets: np.ndarray) -> np
     return chance
 
 
+def _times(visits: Visits) -> tuple[np.ndarray, np.ndarray]:
+    return visits.forest.start_ns[visits.row], visits.forest.end_ns[visits.row]
+
+
 def _groups(group: np.ndarray) -> int:
     return int(group.max(initial=-1)) + 1
 
@@ -96,9 +118,26 @@ def _push(i, chance, parent, weight, group, kept, surviving):
 
 
 @njit(nogil=True, cache=True)
-def _spread_all(first, parent, node, weight, group, groups, journey, hit, lost, touched):
+def _arrive(i, parent, start, end, weight, failing, down, comes, onward, pending, over):
+    """Whether visit i comes: its caller came, was not down, and had not failed for a call that was over by then."""
+    onward[i], pending[i], over[i] = 0.0 if down else 1.0, 1.0, np.int64(-1)
+    p = parent[i]
+    if p < 0:
+        comes[i] = 1.0
+        return
+    if over[p] <= start[i]:
+        onward[p] *= pending[p]
+        pending[p] = 1.0
+    comes[i] = comes[p] * onward[p]
+    pending[p] *= 1.0 - weight[i] * failing
+    over[p] = max(over[p], end[i])
+
+
+@njit(nogil=True, cache=True)
+def _spread_all(first, parent, node, start, end, weight, group, groups, journey, hit, away, lost, touched):
     m, n = parent.shape[0], hit.shape[0]
     surviving, kept, needs = np.ones(m), np.ones(groups), np.zeros(m, np.bool_)
+    comes, onward, pending, over = np.ones(m), np.ones(m), np.ones(m), np.zeros(m, np.int64)
     seen, found = np.full(n, -1), np.empty(n, np.int64)
     for t in range(first.shape[0] - 1):
         count = 0
@@ -119,8 +158,6 @@ def _spread_all(first, parent, node, weight, group, groups, journey, hit, lost, 
                 if not needs[i]:
                     continue
                 chance = 1.0 - surviving[i]
-                if node[i] >= 0:
-                    hit[s, node[i]] += chance
                 if journey[i] >= 0:
                     lost[s, journey[i]] += chance
                     touched[s, journey[i]] += 1.0
@@ -128,12 +165,20 @@ def _spread_all(first, parent, node, weight, group, groups, journey, hit, lost, 
                     needs[parent[i]] = True
                     if weight[i] > 0.0 and chance > 0.0:
                         _push(i, chance, parent, weight, group, kept, surviving)
+            for i in range(first[t], first[t + 1]):
+                chance = 1.0 - surviving[i]
+                _arrive(i, parent, start, end, weight, chance, node[i] == s, comes, onward, pending, over)
+                if node[i] >= 0:
+                    hit[s, node[i]] += chance * comes[i]
+                    away[s, node[i]] += 1.0 - comes[i]
 
 
 @njit(nogil=True, cache=True)
-def _spread_one(parent, weight, group, groups, down, chance, needs):
-    surviving, kept = np.ones(parent.shape[0]), np.ones(groups)
-    for i in range(parent.shape[0] - 1, -1, -1):
+def _spread_one(parent, start, end, weight, group, groups, down, chance, comes, needs):
+    m = parent.shape[0]
+    surviving, kept = np.ones(m), np.ones(groups)
+    onward, pending, over = np.ones(m), np.ones(m), np.zeros(m, np.int64)
+    for i in range(m - 1, -1, -1):
         if down[i]:
             surviving[i], needs[i] = 0.0, True
         chance[i] = 1.0 - surviving[i]
@@ -141,6 +186,8 @@ def _spread_one(parent, weight, group, groups, down, chance, needs):
             needs[parent[i]] = True
             if weight[i] > 0.0 and chance[i] > 0.0:
                 _push(i, chance[i], parent, weight, group, kept, surviving)
+    for i in range(m):
+        _arrive(i, parent, start, end, weight, chance[i], down[i], comes, onward, pending, over)
 
 
 @njit(nogil=True, cache=True)

@@ -153,7 +153,7 @@ def _slowed(model: ImpactModel, change: Change) -> WhatIf:
         raise ConfigError(f"{change.target.text!r} is in none of the {visits.forest.traces} traces that were looked at")
     took = _replay(visits, down, change)
     latency = _latencies(model, took)
-    _, needs = spread_one(visits, np.zeros(len(visits)), np.full(len(visits), -1, dtype=np.int64), down)
+    needs = spread_one(visits, np.zeros(len(visits)), np.full(len(visits), -1, dtype=np.int64), down).needs
     asked = model.journey >= 0
     touching = np.bincount(model.journey[asked], weights=needs[asked], minlength=len(model.journeys))
     effects = [
