@@ -86,7 +86,9 @@ def _spans() -> Json:
         "events": _STORED,
         "links": _STORED,
         "service": {"properties": _SERVICE_ALIAS},
-        "causeway": _object(service=_TERM, resource_id=_NUMBER, **dict.fromkeys(columns, _COLUMN)),
+        "causeway": _object(
+            service=_TERM, resource_id=_NUMBER, adjusted_count_milli=_NUMBER, **dict.fromkeys(columns, _COLUMN)
+        ),
     }
 
 
