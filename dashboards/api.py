@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import Annotated, Any
 
 import pyarrow as pa
 from fastapi import APIRouter, FastAPI, Query, Request, Response
 from fastapi.responses import JSONResponse
 
+from analytics.callgraph.level import Level, level_of
 from causeway.errors import BadRequest, CausewayError, ConfigError, StoreError, UnsupportedQuery
 from causeway.messages import LANGUAGES
 from causeway.stores.contract import LogFilter, Page, SpanFilter
-from causeway.window import Window, parse_window
+from causeway.window import Window, earlier_window, parse_window
 from causeway.wire import to_json
 from dashboards.services import Services
 
@@ -26,6 +28,9 @@ Start = Annotated[str | None, Query(alias="from", description="RFC 3339, Unix se
 End = Annotated[str | None, Query(alias="to")]
 Limit = Annotated[int, Query(ge=1, le=LIMIT_MAX)]
 Language = Annotated[str, Query(alias="lang")]
+LevelName = Annotated[str, Query(description="service, operation, instance or version")]
+Hops = Annotated[int, Query(ge=0, le=100, description="calls around `service`, in both directions")]
+Before = Annotated[str | None, Query(description="1h: that long before `from` (default: as long); or A/B, two times")]
 
 
 def api_router(services: Services) -> APIRouter:
@@ -79,8 +84,29 @@ def _language(asked: str) -> str:
 
 def _analysis(router: APIRouter, services: Services) -> None:
     @router.get("/graph")
-    def graph(start: Start = None, end: End = None) -> JSONResponse:
-        return JSONResponse(graph_json(services, _window(services, start, end)))
+    def graph(
+        start: Start = None,
+        end: End = None,
+        level: LevelName = "service",
+        service: str | None = None,
+        hops: Hops = 1,
+    ) -> JSONResponse:
+        asked = Near(level_of(level), service, hops)
+        return JSONResponse(graph_json(services, _window(services, start, end), asked))
+
+    @router.get("/graph/diff")
+    def graph_diff(
+        before: Before = None,
+        start: Start = None,
+        end: End = None,
+        level: LevelName = "service",
+        service: str | None = None,
+        hops: Hops = 1,
+    ) -> JSONResponse:
+        window = _window(services, start, end)
+        earlier = earlier_window(before, window, now_ns=services.now_ns())
+        asked = Near(level_of(level), service, hops)
+        return JSONResponse(graph_diff_json(services, earlier, window, asked))
 
     @router.get("/impact")
     def impact(start: Start = None, end: End = None, lang: Language = "en") -> JSONResponse:
@@ -105,9 +131,30 @@ def _analysis(router: APIRouter, services: Services) -> None:
         return JSONResponse(to_json(services.status()))
 
 
-def graph_json(services: Services, window: Window) -> Any:
-    """The call graph in its fixed shape."""
-    return services.graph(window).to_json()
+@dataclass(frozen=True, slots=True)
+class Near:
+    """Which part of a graph is asked for: a level, and perhaps so many calls around a service."""
+
+    level: Level = Level.SERVICE
+    service: str | None = None
+    hops: int = 1
+
+
+def graph_json(services: Services, window: Window, asked: Near = Near()) -> Any:
+    """The call graph in its fixed shape. Raises ConfigError where it has no such service."""
+    from analytics.callgraph.focus import neighbourhood
+
+    whole = asked.level is Level.SERVICE
+    found = services.graph(window) if whole else services.level_graph(window, asked.level)
+    return (found if asked.service is None else neighbourhood(found, asked.service, asked.hops)).to_json()
+
+
+def graph_diff_json(services: Services, before: Window, after: Window, asked: Near) -> Any:
+    """What changed between two windows in its fixed shape. Raises ConfigError where neither has such a service."""
+    from analytics.callgraph.focus import changes_near
+
+    found = services.graph_diff(before, after, asked.level)
+    return (found if asked.service is None else changes_near(found, asked.service, asked.hops)).to_json()
 
 
 def impact_json(services: Services, window: Window, *, language: str = "en") -> Any:

@@ -34,6 +34,7 @@ if TYPE_CHECKING:
     from analytics.impact.scores import ServiceImpact
     from analytics.impact.target import Target
     from analytics.impact.whatif import Change, WhatIf
+    from analytics.patrol.moment import Expected, Moment
     from analytics.traces.sampling import TraceSample
     from dashboards.journeys import Journey
 
@@ -45,6 +46,7 @@ SAMPLES_MAX = 2
 JOURNEYS_MAX = 16
 MODELS_MAX = 2
 CONSEQUENCES_MAX = 64
+MOMENTS_MAX = 128
 COSTS_MAX = 64
 STATUS_AGE_S = 5.0
 # After a failure the store is tried again no more often than this, whoever asks.
@@ -77,6 +79,8 @@ class LiveServices:
         self._models: Soon[ImpactModel] = Soon(self._workers, entries_max=MODELS_MAX)
         self._blasts: Soon[BlastRadius] = Soon(self._workers, entries_max=CONSEQUENCES_MAX)
         self._whatifs: Soon[WhatIf] = Soon(self._workers, entries_max=CONSEQUENCES_MAX)
+        self._expected: Kept[Expected] = Kept(entries_max=WORLDS_MAX)
+        self._moments: Kept[Moment] = Kept(entries_max=MOMENTS_MAX)
         self._worlds_built = 0
         self._work_s = 0.0
         self._cost_s: dict[int, float] = {}
@@ -238,6 +242,13 @@ class LiveServices:
         from analytics.traces.sampling import read_traces
 
         return self._samples.get(self._key(window), lambda: read_traces(self._reader(), window))
+
+    def moment(self, window: Window, part: Window) -> Moment:
+        from analytics.patrol.moment import expected, moment
+
+        key = self._key(window)
+        usual = self._expected.get(key, lambda: expected(self.world(window)))
+        return self._moments.get((key, part), lambda: moment(self._reader(), part, usual))
 
     def diagnosis(self, window: Window) -> Diagnosis:
         from analytics.rootcause.diagnose import diagnose

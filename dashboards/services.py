@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from analytics.impact.scores import ServiceImpact
     from analytics.impact.target import Target
     from analytics.impact.whatif import Change, WhatIf
+    from analytics.patrol.moment import Moment
     from dashboards.journeys import Journey
 
 
@@ -81,6 +82,10 @@ class Services(Protocol):
 
     def impact_history(self, window: Window) -> Mapping[str, Sequence[float | None]]:
         """By service, how the impact factor went over the last days, oldest first; empty where none is kept."""
+        ...
+
+    def moment(self, window: Window, part: Window) -> Moment:
+        """Requests in a short part of the window, judged against what is usual for the window."""
         ...
 
     def diagnosis(self, window: Window) -> Diagnosis: ...

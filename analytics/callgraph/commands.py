@@ -11,7 +11,7 @@ from analytics.callgraph.level import Level
 from analytics.commands import Baseline, End, FailOn, Lang, Start
 from causeway.deployment_options import Config, Data, Samples, StatePlace, Store
 from causeway.findings import Verdict
-from causeway.window import Window, parse_duration, parse_time
+from causeway.window import Window, earlier_window
 
 if TYPE_CHECKING:
     from analytics.reading import Opened
@@ -82,7 +82,11 @@ def graph(
     check_fail_on(fail_on)
     shown = _Shown(level_of(level), service, hops, output)
     with opened(Asked(Options(data, config, store, samples, state), start, end, baseline, lang)) as place:
-        found = _graph(place, shown) if diff is None else _diff(place, shown, _before(diff, place))
+        found = (
+            _graph(place, shown)
+            if diff is None
+            else _diff(place, shown, earlier_window(diff, place.window, now_ns=place.now_ns))
+        )
     raise typer.Exit(verdict_status(found, fail_on))
 
 
@@ -140,11 +144,3 @@ def _diff(place: Opened, shown: _Shown, before: Window) -> Verdict:
     if not seen:
         return Verdict.UNKNOWN
     return Verdict.WARNING if len(found.differs) else Verdict.OK
-
-
-def _before(text: str, place: Opened) -> Window:
-    """The earlier window as typed. Raises ConfigError."""
-    first, slash, last = text.partition("/")
-    if slash:
-        return Window(parse_time(first, now_ns=place.now_ns), parse_time(last, now_ns=place.now_ns))
-    return place.window.before(parse_duration(text))

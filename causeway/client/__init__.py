@@ -14,17 +14,17 @@ from __future__ import annotations
 
 import time
 import warnings
-from collections.abc import Mapping
-from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 from types import TracebackType
-from typing import Any, Self
+from typing import Self
 
-import networkx as nx
 import pandas as pd
 
 from causeway.client.frames import frame, rows
+from causeway.client.graphs import Graph as Graph
+from causeway.client.graphs import GraphDiff as GraphDiff
+from causeway.client.graphs import graph_diff_of, graph_of
 from causeway.client.sources import LocalSource, RemoteSource, Source
 from causeway.deployment import EMBEDDED, Options, deployment
 from causeway.findings import Diagnosis, Incident, PatrolReport
@@ -38,31 +38,6 @@ Time = str | int | datetime | None
 
 class Truncated(UserWarning):
     """An answer holds only its first rows; ask for a shorter window or a higher limit."""
-
-
-@dataclass(frozen=True, slots=True)
-class Graph:
-    """Who calls whom. nodes: id, type, ...; edges: caller, callee, calls, error_ratio, latency_ms_*, ..."""
-
-    window: Window
-    nodes: pd.DataFrame
-    edges: pd.DataFrame
-    document: Mapping[str, Any]
-
-    @property
-    def coverage(self) -> Mapping[str, Any]:
-        """What the graph rests on: spans without parents, silent services, clock skew."""
-        found: Mapping[str, Any] = self.document["coverage"]
-        return found
-
-    def to_networkx(self) -> nx.MultiDiGraph[str]:
-        """A node per id and an edge per row of `edges`, the other columns as attributes."""
-        graph: nx.MultiDiGraph[str] = nx.MultiDiGraph()
-        for node in self.nodes.to_dict("records"):
-            graph.add_node(node["id"], **{str(name): value for name, value in node.items()})
-        for edge in self.edges.to_dict("records"):
-            graph.add_edge(edge["caller"], edge["callee"], **{str(name): value for name, value in edge.items()})
-        return graph
 
 
 class Client:
@@ -143,15 +118,44 @@ class Client:
             warnings.warn(f"{name}: only the first {page.table.num_rows:,} rows", Truncated, stacklevel=3)
         return frame(page.table)
 
-    def graph(self, start: Time = None, end: Time = None) -> Graph:
-        """Who called whom, how often, how fast and with how many errors."""
-        document = self._source.document("graph", _window(start, end))
-        return Graph(
-            window=from_json(Window, document["window"]),
-            nodes=rows(document["nodes"], first=("id", "type")),
-            edges=rows(document["edges"], first=("caller", "callee", "calls", "error_ratio")),
-            document=document,
-        )
+    def graph(
+        self,
+        start: Time = None,
+        end: Time = None,
+        *,
+        level: str = "service",
+        service: str | None = None,
+        hops: int = 1,
+    ) -> Graph:
+        """Who called whom, how often, how fast and with how many errors.
+
+        level: service, operation, instance or version. service, hops: only what is within so many calls of it.
+        """
+        options = _graph_options(level, service, hops)
+        return graph_of(self._source.document("graph", _window(start, end), options))
+
+    def graph_diff(
+        self,
+        start: Time = None,
+        end: Time = None,
+        *,
+        before: tuple[Time, Time] | str | None = None,
+        level: str = "service",
+        service: str | None = None,
+        hops: int = 1,
+    ) -> GraphDiff:
+        """Which calls of the window came, went or changed beyond noise.
+
+        before: what it is compared with: `"1h"` (that long before the window), or two times; by default as long a time
+        just before.
+        """
+        options = _graph_options(level, service, hops)
+        if isinstance(before, str):
+            options["before"] = before
+        elif before is not None:
+            earlier = _window(*before)
+            options["before"] = f"{earlier.start_ns}/{earlier.end_ns}"
+        return graph_diff_of(self._source.document("graph/diff", _window(start, end), options))
 
     def impact(self, start: Time = None, end: Time = None) -> pd.DataFrame:
         """How much each service matters, 0-100, highest first, with the parts of the score."""
@@ -169,6 +173,10 @@ class Client:
     def incidents(self) -> list[Incident]:
         """Incidents, newest first."""
         return [from_json(Incident, found) for found in self._source.document("incidents", None)["incidents"]]
+
+
+def _graph_options(level: str, service: str | None, hops: int) -> dict[str, str]:
+    return {"level": level} | ({} if service is None else {"service": service, "hops": str(hops)})
 
 
 def hypotheses(diagnosis: Diagnosis, *, language: str = "en") -> pd.DataFrame:

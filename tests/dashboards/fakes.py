@@ -21,6 +21,7 @@ from analytics.impact.risk import Risk
 from analytics.impact.scores import ServiceImpact, impact_scores
 from analytics.impact.target import Target
 from analytics.impact.whatif import Change, WhatIf, what_if
+from analytics.patrol.moment import Moment, expected, moment
 from analytics.patrol.run import patrol
 from analytics.rootcause.diagnose import diagnose
 from analytics.traces.sampling import read_traces
@@ -113,6 +114,9 @@ class ShopServices:
 
     def impact_history(self, window: Window) -> Mapping[str, Sequence[float | None]]:  # noqa: ARG002
         return {"frontend": [70.0, None, 72.0, 75.0]}
+
+    def moment(self, window: Window, part: Window) -> Moment:
+        return moment(self.store, part, expected(self.world(window)))
 
     def diagnosis(self, window: Window) -> Diagnosis:
         return diagnose(self.world(window))
