@@ -110,7 +110,7 @@ def _callbacks(dash: Dash, services: Services) -> None:
     )
     for name in MAPS:
         dash.clientside_callback(
-            ClientsideFunction("causeway", "openNode"),
+            ClientsideFunction("causewayMap", "open"),
             Output("meta-sink", "title", allow_duplicate=True),
             Input(name, "tapNodeData"),
             prevent_initial_call=True,
@@ -123,6 +123,13 @@ def _callbacks(dash: Dash, services: Services) -> None:
             Input(name, "clickData"),
             prevent_initial_call=True,
         )
+
+    dash.clientside_callback(
+        ClientsideFunction("causewayMap", "drawn"),
+        Output("meta-sink", "className", allow_duplicate=True),
+        Input("map", "elements"),
+        prevent_initial_call="initial_duplicate",
+    )
 
     @dash.callback(
         Output("sent", "data"),
