@@ -37,6 +37,15 @@ class Redundancy:
     hosts: int | None
     zones: int | None
 
+    @property
+    def places(self) -> float:
+        """Instances, but not more than nodes they are known to run on: what must fail for all of it to; NaN unknown."""
+        known = [one for one in (self.instances, self.hosts) if one]
+        return float(min(known)) if self.instances else float("nan")
+
+
+NOTHING_KNOWN = Redundancy(None, None, None)
+
 
 def read_placements(reader: Reader, forest: Forest) -> tuple[Placement, ...]:
     """Every instance in the sample, by service and instance. Reads at most TRACES_MAX whole traces for it.
@@ -55,12 +64,24 @@ def read_placements(reader: Reader, forest: Forest) -> tuple[Placement, ...]:
     return tuple(_placed(*key, resources.get(key, {})) for key in sorted(named) if key[1])
 
 
-def redundancy(service: str, placements: Iterable[Placement], instances: int | None) -> Redundancy:
-    """Over how many places a service is spread. instances: from the rollups, None where they have none."""
-    mine = [one for one in placements if one.service == service]
-    hosts = {one.host for one in mine if one.host is not None}
-    zones = {one.zone for one in mine if one.zone is not None}
-    return Redundancy(instances or len(mine) or None, len(hosts) or None, len(zones) or None)
+def redundancies(placements: Iterable[Placement], instances: Mapping[str, int]) -> dict[str, Redundancy]:
+    """service -> over how many places it is spread. instances: from the rollups, which know all of them.
+
+    Nodes and zones count only where every instance that was looked at says its own.
+    """
+    by_service: dict[str, list[Placement]] = {}
+    for one in placements:
+        by_service.setdefault(one.service, []).append(one)
+    found = {}
+    for name in sorted({*by_service, *instances}):
+        mine = by_service.get(name, [])
+        hosts, zones = _different([one.host for one in mine]), _different([one.zone for one in mine])
+        found[name] = Redundancy(instances.get(name) or len(mine) or None, hosts, zones)
+    return found
+
+
+def _different(names: list[str | None]) -> int | None:
+    return len(set(names)) if names and None not in names else None
 
 
 def _covering(trace: np.ndarray, kind: np.ndarray, kinds: int) -> list[int]:
