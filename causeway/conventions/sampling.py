@@ -6,7 +6,7 @@ In this order; what cannot be read says nothing:
 * trace state `ot=p:N`, a probability of 2 ** -N, as tracers wrote it before (OTEP 168);
 * the attributes of `COUNT_KEYS` in turn: a number of at least 1 is the count itself ("one of 20"), a smaller one the
   probability;
-* `sampler.param` beside `sampler.type` = `probabilistic` (Jaeger), a probability. Jaeger's clients put it on roots only.
+* `sampler.param` beside `sampler.type` = `probabilistic` (Jaeger's clients; on roots only), a probability.
 """
 
 from __future__ import annotations

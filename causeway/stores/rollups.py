@@ -57,7 +57,7 @@ def rollup_query(name: str, window: Window, *, step_ns: int | None, service: str
         values += [service] * len(ends)
     conditions.append("slot_ns >= ? AND slot_ns < ?")
     values += [window.start_ns, window.end_ns]
-    sums = ", ".join(f"sum({measure})::BIGINT AS {measure}" for measure in measures)
+    sums = ", ".join(f"coalesce(sum({measure}), 0)::BIGINT AS {measure}" for measure in measures)
     places = ", ".join(str(place + 1) for place in range(len(selected)))
     some = " OR ".join(f"sum({measure}) <> 0" for measure in measures)
     order = ("slot_ns, " if step_ns is not None else "") + ", ".join(keys)

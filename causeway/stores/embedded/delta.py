@@ -61,6 +61,8 @@ class DeltaSignal:
             if create and not deltalake.DeltaTable.is_deltatable(str(self.folder)):
                 self._create()
             self._table = deltalake.DeltaTable(str(self.folder))
+            if create:
+                self._add_columns()
         except TableNotFoundError as error:
             raise StoreError(f"no table {name!r} in {folder}") from error
         except (DeltaError, OSError) as error:
@@ -80,6 +82,13 @@ class DeltaSignal:
                 "delta.dataSkippingStatsColumns": self.time_column,
             },
         )
+
+    def _add_columns(self) -> None:
+        """Columns that came after the table was made; rows from before have null there."""
+        held = {field.name for field in self._table.schema().fields}
+        added = pa.schema([field for field in self.schema if field.name not in held])
+        if len(added):
+            self._table.alter.add_columns(deltalake.Schema.from_arrow(added).fields)
 
     @property
     def version(self) -> int:

@@ -40,7 +40,11 @@ _TRIES, _WAIT_S = 40, 0.25  # for a flush to end
 
 @dataclass(frozen=True, slots=True)
 class Rebuilt:
-    """What was made. windows: by signal (`spans`, `logs`), absent where there is nothing. rows: by rollup table."""
+    """What was made.
+
+    windows: by signal (`spans`, `logs`), absent where there is nothing. records: how many were read, by signal, some
+    around the window included. rows: by rollup table.
+    """
 
     windows: dict[str, Window]
     records: dict[str, int]
