@@ -60,7 +60,7 @@ def made_system(*, services: int, seed: int, error_share: float = 0.002, hiccups
     calls = []
     for operation in range(services * OPERATIONS):
         below = np.arange(operation // OPERATIONS + 1, min(services, operation // OPERATIONS + 1 + services // 2))
-        count = int(min(len(below), rng.integers(0, 5)))
+        count = min(len(below), int(rng.integers(0, 5)))
         chosen: list[int] = np.sort(rng.choice(below, count, replace=False)).tolist() if count else []
         calls.append(tuple(_call(service, below, rng) for service in chosen))
     weights = rng.dirichlet(np.full(JOURNEYS, 1.5))
