@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 import dash_cytoscape as cyto
@@ -14,7 +14,8 @@ from analytics.impact.transmission import Transmission
 from causeway.findings import Verdict
 from causeway.messages import quantity
 from dashboards.components.basics import aria
-from dashboards.components.service_map import MapEdge, MapNode, elements, map_height, places_of, stylesheet
+from dashboards.components.service_map import MapEdge, MapNode, elements, places_of, stylesheet
+from dashboards.layout.layered import Place
 from dashboards.theme import Theme
 from dashboards.view import View
 
@@ -22,6 +23,7 @@ from dashboards.view import View
 VICTIMS_MAX = 32
 # Strengths of the shade: a box takes the one nearest to its share of failing requests.
 SHADES = 10
+HEIGHT_MIN_PX, HEIGHT_MAX_PX = 170, 640
 
 
 def shown_victims(found: BlastRadius) -> Sequence[Victim]:
@@ -44,7 +46,8 @@ def blast_map(view: View, key: str, found: BlastRadius, edges: Sequence[Transmis
     starts = {one.path[0] for one in share.values()} | {found.target.name}
     nodes = [_node(view, name, share.get(name), starts) for name in sorted(starts | set(share))]
     arrows = [MapEdge(one.caller, one.callee, 1.0 + 99.0 * one.touched, Verdict.OK) for one in edges]
-    drawn = elements(nodes, arrows, places_of(nodes, arrows))
+    places = places_of(nodes, arrows)
+    drawn = elements(nodes, arrows, places)
     passed = {f"{one.caller}→{one.callee}": one for one in edges}
     for element in drawn:
         name = element["data"]["id"]
@@ -58,7 +61,7 @@ def blast_map(view: View, key: str, found: BlastRadius, edges: Sequence[Transmis
         elements=drawn,
         stylesheet=[*stylesheet(view.theme), *_shades(view.theme)],
         layout={"name": "preset", "fit": True, "padding": 28},
-        style={"width": "100%", "height": map_height(nodes, arrows)},
+        style={"width": "100%", "height": f"{_height_px(places.values())}px"},
         autoungrabify=True,
         boxSelectionEnabled=False,
         responsive=True,
@@ -67,6 +70,11 @@ def blast_map(view: View, key: str, found: BlastRadius, edges: Sequence[Transmis
         wheelSensitivity=1,
     )
     return html.Div(canvas, className="map-canvas", role="img", **aria(label=view.say("impactpages.map_label")))
+
+
+def _height_px(places: Iterable[Place]) -> int:
+    tallest = max((place.y for place in places), default=0.0)
+    return min(HEIGHT_MAX_PX, max(HEIGHT_MIN_PX, round(tallest) + 130))
 
 
 def _node(view: View, name: str, victim: Victim | None, starts: set[str]) -> MapNode:
@@ -97,6 +105,8 @@ def _shades(theme: Theme) -> list[dict[str, Any]]:
             "selector": "edge[passes]",
             "style": {
                 "label": "data(passes)",
+                "line-color": theme.unknown,
+                "target-arrow-color": theme.unknown,
                 "font-size": 11,
                 "color": theme.dimmed,
                 "text-background-color": theme.card,

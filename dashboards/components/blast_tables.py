@@ -8,7 +8,7 @@ from dash import html
 from dash.development.base_component import Component
 
 from analytics.impact.blast import JourneyLoss, Victim
-from analytics.impact.model import SampleSize
+from analytics.impact.model import Method, SampleSize
 from analytics.impact.transmission import Transmission
 from analytics.impact.whatif import JourneyEffect, LoadShift
 from causeway.findings import Message
@@ -21,7 +21,7 @@ from dashboards.view import View
 
 
 def journeys_table(view: View, losses: Sequence[JourneyLoss]) -> Component:
-    """What each journey loses, the heaviest loss first."""
+    """What each journey loses, the heaviest loss first; for half a page."""
     if not losses:
         return nothing(view.say("impactpages.journeys_none"))
     rows: list[Row] = [
@@ -31,35 +31,36 @@ def journeys_table(view: View, losses: Sequence[JourneyLoss]) -> Component:
             "href": view.href("/paths", entry=f"{one.service} {one.operation}"),
             "failing": one.failing,
             "failing_text": quantity(one.failing, "%"),
-            "touched": one.touched,
-            "touched_text": quantity(one.touched, "%"),
+            "note": "" if one.method is Method.TRACES else view.say("impactpages.method_graph"),
+            **number("touched", one.touched, "%"),
             **number("share", one.share, "%"),
-            "method": view.say(f"impactpages.method_{one.method.value}"),
         }
         for one in losses
     ]
     columns = (
         Column("name", view.say("impactpages.column_journey"), "name", flex=4),
-        Column("failing", view.say("impactpages.column_failing"), "bar", flex=2),
-        Column("touched", view.say("impactpages.column_touches"), "bar", flex=2),
-        Column("share", view.say("impactpages.column_of_all"), "number", width=124),
-        Column("method", view.say("impactpages.column_method"), "text", width=116),
+        Column("failing", view.say("impactpages.column_failing"), "bar", flex=3),
+        Column("touched", view.say("impactpages.column_touches"), "number", width=92),
+        Column("share", view.say("impactpages.column_of_all"), "number", width=116),
     )
     return grid("blast-journeys", view, columns, rows, label=view.say("impactpages.journeys"))
 
 
-def victims_table(view: View, victims: Sequence[Victim], *, key: str = "blast-victims") -> Component:
-    """Who is hit, the surest first."""
+def victims_table(view: View, key: str, victims: Sequence[Victim], *, narrow: bool = False) -> Component:
+    """Who is hit, the surest first. `narrow`: for half a page."""
     if not victims:
         return nothing(view.say("impactpages.victims_none"))
     rows = [_victim(view, one) for one in victims]
-    columns = (
+    columns = [
         Column("name", view.say("impactpages.column_victim"), "name", flex=3),
-        Column("failing", view.say("impactpages.column_probability"), "bar", flex=2),
-        Column("touched", view.say("impactpages.column_touches"), "number", width=96),
-        Column("distance", view.say("impactpages.column_distance"), "number", width=84),
+        Column("failing", view.say("impactpages.column_probability"), "bar", flex=3),
         Column("way", view.say("impactpages.column_way"), "text", flex=4),
-    )
+    ]
+    if not narrow:
+        columns[2:2] = [
+            Column("touched", view.say("impactpages.column_touches"), "number", width=96),
+            Column("distance", view.say("impactpages.column_distance"), "number", width=84),
+        ]
     return grid(key, view, columns, rows, label=view.say("impactpages.victims"))
 
 
@@ -191,9 +192,7 @@ def shifts_table(view: View, shifts: Sequence[LoadShift]) -> Component:
     return grid("whatif-shifts", view, columns, rows, label=view.say("impactpages.shifts"))
 
 
-def trust_words(
-    view: View, sample: SampleSize, window: Window, more: Sequence[Message], *, prior: bool = True
-) -> Component:
+def trust_words(view: View, sample: SampleSize, window: Window, more: Sequence[Message]) -> Component:
     """How many traces stand behind the numbers, and what was assumed, a paragraph each."""
     kind = "none" if not sample.traces else "traces" if sample.sampled else "whole"
     first = view.say(
@@ -205,6 +204,4 @@ def trust_words(
         window=view.span_of(window),
     )
     words = [first, *(sentence(one, view.language) for one in more)]
-    if prior:
-        words.append(view.say("impactpages.trust_prior", prior=sample.prior))
     return html.Div([html.P(line) for line in words], id="live-trust")

@@ -62,7 +62,7 @@ def render(view: View, services: Services, values: Mapping[str, str]) -> Compone
                 ),
                 card(
                     view.say("impactpages.victims"),
-                    victims_table(view, found.victims),
+                    victims_table(view, "blast-victims", found.victims, narrow=True),
                     note=view.say("impactpages.victims_note", target=name),
                     class_name="flush",
                 ),

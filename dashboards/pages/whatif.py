@@ -40,7 +40,9 @@ def render(view: View, services: Services, _values: Mapping[str, str]) -> Compon
     reading = view.say("impactpages.reading", window=view.span_of(window))
     if model is None:
         return waiting(view, title=title, sentence=reading)
-    form = card(view.say("impactpages.do"), html.Div(_form(view, model), id="live-whatif-form"), key="whatif-form")
+    form = card(
+        view.say("impactpages.question"), html.Div(_form(view, model), id="live-whatif-form"), key="whatif-form"
+    )
     try:
         change = change_of(view)
         found = None if change is None else services.what_if(window, change)
@@ -139,7 +141,7 @@ def _consequences(view: View, found: WhatIf) -> list[Component]:
         parts.append(
             card(
                 view.say("impactpages.victims"),
-                victims_table(view, found.victims, key="whatif-victims"),
+                victims_table(view, "whatif-victims", found.victims),
                 note=view.say("impactpages.victims_note", target=found.change.target.text),
                 class_name="flush",
                 key="victims",
@@ -154,7 +156,7 @@ def _consequences(view: View, found: WhatIf) -> list[Component]:
                 class_name="flush",
             )
         )
-    words = trust_words(view, found.sample, found.window, found.assumptions, prior=not slowed)
+    words = trust_words(view, found.sample, found.window, found.assumptions)
     parts.append(card(view.say("impactpages.assumptions"), words, key="trust"))
     return parts
 
