@@ -106,7 +106,7 @@ def build(folder: Path) -> dict[str, Any]:
     """All rollups into tables of a store beside."""
     began, used = time.perf_counter(), time.process_time()
     tables = _made_beside(folder, create=True)
-    found = rollup_files.write(made_rows(look(folder), advance=int), tables)
+    found = rollup_files.write(made_rows(look(folder), advance=_ignore), tables)
     for name, files in found.items():
         tables[name].commit(files)
     return {
@@ -123,6 +123,11 @@ def compare_all(folder: Path) -> dict[str, Any]:
     found = [compare(name, source.files[name], made[name].files(), everything) for name in ROLLUPS]
     rows = {difference.table: difference.compared for difference in found}
     return {"identical": not any(difference.rows for difference in found), "rollup_rows": rows}
+
+
+def _ignore(rows: int) -> None:
+    """Progress is not shown."""
+    del rows
 
 
 def _made_beside(folder: Path, *, create: bool = False) -> dict[str, DeltaSignal]:

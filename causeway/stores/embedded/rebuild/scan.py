@@ -67,8 +67,9 @@ def _read(name: str, files: list[DataFile], window: Window) -> Read:
 def _read_file(name: str, file: DataFile, window: Window) -> pa.Table:
     schema, time_column = records.TABLES[name]
     texts = [column for column in COLUMNS[name] if column in LAYOUTS[name].dictionary and _is_text(schema, column)]
-    opened = pq.ParquetFile(file.path, read_dictionary=texts)
-    known = set(opened.schema_arrow.names)
+    metadata = pq.read_metadata(file.path)
+    known = set(metadata.schema.to_arrow_schema().names)
+    opened = pq.ParquetFile(file.path, metadata=metadata, read_dictionary=[text for text in texts if text in known])
     table = opened.read([column for column in COLUMNS[name] if column in known])
     for column in COLUMNS[name]:
         if column not in known:
