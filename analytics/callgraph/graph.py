@@ -160,12 +160,19 @@ def _nodes(world: World, entries: pd.DataFrame) -> pd.DataFrame:
 
 
 def node_weights(world: World) -> pd.Series:
-    """By service, how many spans each stored one stands for, on average; 1 without sampling."""
+    """By node, how many requests each stored one stands for, on average; 1 without sampling.
+
+    A service's is that of its spans; that of a peer without spans is of the calls made to it.
+    """
+    weights = pd.Series(dtype=float)
+    if "estimated_calls" in world.edges:
+        called = world.edges.groupby("callee")[["estimated_calls", "calls"]].sum()
+        weights = called["estimated_calls"] / called["calls"]
     services = world.coverage.set_index("service")
-    if "estimated_milli" not in services:
-        return pd.Series(dtype=float)
-    some = services["spans"].where(services["spans"] > 0)
-    return (services["estimated_milli"] / 1000 / some).clip(lower=1.0)
+    if "estimated_milli" in services:
+        services = services[services["spans"] > 0]
+        weights = (services["estimated_milli"] / 1000 / services["spans"]).combine_first(weights)
+    return weights.clip(lower=1.0)
 
 
 def _edges(world: World) -> pd.DataFrame:
