@@ -72,10 +72,18 @@ def _timed(work: Callable[[], Any]) -> tuple[Any, float]:
 
 def measured(graph: CallGraph, sample: TraceSample | None) -> dict[str, float]:
     """Seconds of the model, of the scores (with everybody's consequences) and of a blast radius in words."""
+    before = time.process_time()
     model, model_s = _timed(lambda: impact_model(graph, sample))
     scores, scores_s = _timed(lambda: scores_of(graph, model))
+    cpu_s = time.process_time() - before
     _, blast_s = _timed(lambda: _blasts(model, [one.service for one in scores[:BLASTS]]))
-    return {"model": model_s, "scores": scores_s, "one_blast": round(blast_s / BLASTS, 4), "all": model_s + scores_s}
+    return {
+        "model": model_s,
+        "scores": scores_s,
+        "one_blast": round(blast_s / BLASTS, 4),
+        "all": round(model_s + scores_s, 3),
+        "cpu": round(cpu_s, 3),
+    }
 
 
 def _blasts(model: ImpactModel, names: list[str]) -> int:
