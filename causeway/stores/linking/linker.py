@@ -343,7 +343,8 @@ class Linker:
         parent = self._memory.spans.where(place)
         silent = (child.flags & parent.flags & COUNTED) > 0
         if silent.any():
-            self._link_counted(*(part.where(np.flatnonzero(silent)) for part in (child, parent)), place[silent])
+            rows = np.flatnonzero(silent)
+            self._link_counted(child.where(rows), parent.where(rows), place[rows])
             made = np.flatnonzero(~silent)
             child, parent, place = child.where(made), parent.where(made), place[made]
         kind, parent_kind = self._names.kind_of(child.operation), self._names.kind_of(parent.operation)

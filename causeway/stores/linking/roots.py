@@ -11,6 +11,7 @@ from causeway.window import MINUTE_NS
 
 ROOTS_MAX = 300_000  # remembered; 40 bytes each with the index
 _COUNTED = COUNTED
+_COLUMNS = ("_key", "_start", "_service", "_flags", "_shared")
 
 
 @njit(cache=True, nogil=True)
@@ -56,6 +57,9 @@ class Roots:
     def __init__(self, roots_max: int = ROOTS_MAX) -> None:
         self._roots_max = roots_max
         self._count = 0
+        self._key, self._start = np.empty(0, np.uint64), np.empty(0, np.int64)
+        self._service, self._flags = np.empty(0, np.int64), np.empty(0, np.uint8)
+        self._shared = np.empty(0, np.bool_)
         self._size(1 << 10)
 
     def shared(self, spans: Spans, trace: np.ndarray, service: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
@@ -89,11 +93,10 @@ class Roots:
         )
 
     def _size(self, size: int) -> None:
-        columns = {"_key": np.uint64, "_start": np.int64, "_service": np.int64, "_flags": np.uint8, "_shared": np.bool_}
-        for name, kind in columns.items():
-            larger = np.empty(size, kind)
-            if self._count:
-                larger[: self._count] = getattr(self, name)[: self._count]
+        for name in _COLUMNS:
+            column: np.ndarray = getattr(self, name)
+            larger = np.empty(size, column.dtype)
+            larger[: self._count] = column[: self._count]
             setattr(self, name, larger)
         self._index()
 
@@ -104,7 +107,7 @@ class Roots:
 
     def _forget_oldest(self, *, keep: int) -> None:
         drop = max(0, self._count - keep)
-        for name in ("_key", "_start", "_service", "_flags", "_shared"):
+        for name in _COLUMNS:
             column = getattr(self, name)
             column[: self._count - drop] = column[drop : self._count].copy()
         self._count -= drop
