@@ -77,7 +77,7 @@ def _boxes(theme: Theme, *, large: bool) -> dict[str, Any]:
         "color": theme.text,
         "width": WIDTH_PX,
         "height": HEIGHT_PX,
-        "background-color": theme.card,
+        "background-color": theme.grid if large else theme.card,
         "border-width": 3 if large else 1.5,
         "border-color": theme.ok,
     }

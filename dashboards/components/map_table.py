@@ -9,8 +9,9 @@ import numpy as np
 from analytics.callgraph.diff import GraphDiff, statuses
 from analytics.frames import records_of
 from causeway.messages import quantity
+from dashboards.components.map_view import box_href
 from dashboards.components.tables import Column, Row, number
-from dashboards.topology.drawing import BY_RANK, OFF, Drawing
+from dashboards.topology.drawing import BY_RANK, OFF, Boxes, Drawing
 from dashboards.view import View
 
 # More rows than this nobody reads, and a browser that is sent thousands answers late.
@@ -29,7 +30,7 @@ def map_columns(view: View, *, compared: bool = False) -> Sequence[Column]:
     return (
         Column("name", view.say("column_caller"), "name", flex=3),
         Column("callee", view.say("column_callee"), "text", flex=3),
-        Column("kind", view.say("map.column_kind"), "text", flex=1),
+        Column("kind", view.say("map.column_kind"), "text", width=128),
         Column("protocol", view.say("column_protocol"), "text", flex=1),
         Column("rate", view.say("column_rate"), "number", flex=2, sort="desc"),
         Column("errors", view.say("column_errors"), "number", flex=1),
@@ -55,7 +56,7 @@ def map_rows(view: View, drawing: Drawing, *, rows_max: int = ROWS_MAX) -> list[
             {
                 "key": f"{boxes.name[caller]}→{boxes.name[callee]} {arrows.kind[at]} {arrows.protocol[at]}",
                 "name": label[caller],
-                "href": view.href(f"/service/{boxes.owner[caller]}") if boxes.type[caller] == "service" else "",
+                "href": _href(view, boxes, caller),
                 "callee": label[callee],
                 "kind": kinds[arrows.kind[at]],
                 "protocol": arrows.protocol[at],
@@ -67,6 +68,13 @@ def map_rows(view: View, drawing: Drawing, *, rows_max: int = ROWS_MAX) -> list[
             }
         )
     return found
+
+
+def _href(view: View, boxes: Boxes, place: int) -> str:
+    kind, owner = str(boxes.type[place]), str(boxes.owner[place])
+    if kind == "service":
+        return view.href(f"/service/{owner}")
+    return box_href(view, str(boxes.name[place]), kind, owner, view.address.get("open"))
 
 
 def change_columns(view: View) -> Sequence[Column]:
@@ -111,7 +119,7 @@ def _words(view: View, row: dict[str, object]) -> str:
 def _aspect(view: View, name: str, row: dict[str, object]) -> str:
     column, unit = ASPECTS[name]
     return view.say(
-        f"map_aspect_{name}", before=_shown(row, column, "before", unit), after=_shown(row, column, "after", unit)
+        f"map.aspect_{name}", before=_shown(row, column, "before", unit), after=_shown(row, column, "after", unit)
     )
 
 

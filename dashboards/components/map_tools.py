@@ -102,7 +102,7 @@ def _carried(view: View, *, without: Sequence[str]) -> list[Any]:
     ]
 
 
-def pills(view: View, asked: Asked, *, total: int, opened: Sequence[tuple[str, str]]) -> Component:
+def pills(view: View, asked: Asked, *, total: str, opened: Sequence[tuple[str, str]]) -> Component:
     """How far around the service in focus, how finely it is drawn, what is opened, and what to compare with.
 
     opened: (key, label) of the groups that are drawn box by box.
@@ -124,7 +124,7 @@ def pills(view: View, asked: Asked, *, total: int, opened: Sequence[tuple[str, s
         parts += [
             _group(view, "map.around", steps),
             _group(view, "map.level", levels),
-            html.A(view.say("map.everything", count=quantity(total)), href=whole, className="pill"),
+            html.A(view.say("map.everything", count=total), href=whole, className="pill"),
         ]
     closing = [
         html.A(

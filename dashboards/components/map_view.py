@@ -55,7 +55,7 @@ def boxes_of(view: View, drawing: Drawing, *, cause: str = "", found: str = "") 
             type=kind,
             verdict=BY_RANK[rank],
             line=_group_line(view, members, failed) if kind == "group" else _line(p99, failed),
-            href=_href(view, name, kind, owner, opened),
+            href=box_href(view, name, kind, owner, opened),
             impact=None if impact != impact else impact,
             entry=entry,
             cause=name == cause,
@@ -74,7 +74,8 @@ def _group_line(view: View, members: int, error_ratio: float) -> str:
     return f"{view.say('map.members', count=members)} · {quantity(error_ratio, 'ratio')}"
 
 
-def _href(view: View, name: str, kind: str, owner: str, opened: str) -> str:
+def box_href(view: View, name: str, kind: str, owner: str, opened: str) -> str:
+    """Where a box leads: a group opens, a service has its page (a bare path), what is no service is focused on."""
     if kind == "group":
         return view.href(open=",".join(part for part in (opened, name.removeprefix(GROUP_PREFIX)) if part))
     if kind == "service":

@@ -57,13 +57,21 @@ class MapEdge:
 
 
 def service_map(
-    view: View, key: str, nodes: Sequence[MapNode], edges: Sequence[MapEdge], *, label: str, height: str | None = None
+    view: View,
+    key: str,
+    nodes: Sequence[MapNode],
+    edges: Sequence[MapEdge],
+    *,
+    label: str,
+    height: str | None = None,
+    layers: Mapping[str, int] | None = None,
 ) -> Component:
     """The drawing. A click on a box follows its address; a table beside it carries the same facts.
 
-    height: CSS; by default as tall as the drawing needs, within what a screen shows. Cost: see `layered`.
+    height: CSS; by default as tall as the drawing needs, within what a screen shows. layers: the columns of all boxes,
+    where their arrows do not decide.
     """
-    places = places_of(nodes, edges)
+    places = places_of(nodes, edges, layers)
     large = len(nodes) > LARGE_NODES or len(edges) > LARGE_EDGES
     drawn = cyto.Cytoscape(
         id=key,
@@ -82,13 +90,16 @@ def service_map(
     return html.Div(drawn, className="map-canvas", role="img", **aria(label=label))
 
 
-def places_of(nodes: Sequence[MapNode], edges: Sequence[MapEdge]) -> Mapping[str, Place]:
+def places_of(
+    nodes: Sequence[MapNode], edges: Sequence[MapEdge], layers: Mapping[str, int] | None = None
+) -> Mapping[str, Place]:
     """Where the boxes go."""
     return layered(
         (node.id for node in nodes),
         ((edge.caller, edge.callee) for edge in edges),
         first=(node.id for node in nodes if node.entry),
         spacing=spacing_for(len(nodes)),
+        layers=layers,
     )
 
 

@@ -43,18 +43,24 @@ def layered(
     *,
     first: Iterable[str] = (),
     spacing: Spacing | None = None,
+    layers: Mapping[str, int] | None = None,
 ) -> Mapping[str, Place]:
     """A place for every node, left to right along the edges; `first` are held in the leftmost layer if possible.
 
-    Depends on the sets only, not on their order. Edges with an unknown end and loops are ignored.
+    layers: of every node, where they are known already; only the order inside them is chosen then. Depends on the sets
+    only, not on their order. Edges with an unknown end and loops are ignored.
     """
     spacing = spacing or Spacing()
     names = sorted(set(nodes))
     known = set(names)
     arcs = sorted({(a, b) for a, b in edges if a != b and a in known and b in known})
-    kept = _without_cycles(names, arcs, first=sorted(set(first) & known))
-    layers = _ordered(_layers(names, kept), arcs)
-    return _placed(layers, spacing)
+    if layers:
+        found: list[list[str]] = [[] for _ in range(max(layers.values()) + 1)]
+        for name in names:
+            found[layers[name]].append(name)
+    else:
+        found = _layers(names, _without_cycles(names, arcs, first=sorted(set(first) & known)))
+    return _placed(_ordered(found, arcs), spacing)
 
 
 def _placed(layers: Sequence[Sequence[str]], spacing: Spacing) -> dict[str, Place]:

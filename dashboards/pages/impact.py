@@ -8,7 +8,8 @@ from typing import Any
 from dash import html
 from dash.development.base_component import Component
 
-from analytics.impact.placement import Placement, Redundancy, redundancy
+from analytics.impact.model import Method
+from analytics.impact.placement import Redundancy, redundancies
 from analytics.impact.risk import Risk
 from analytics.impact.scores import ServiceImpact
 from causeway.findings import Verdict
@@ -27,7 +28,7 @@ from dashboards.view import View
 def render(view: View, services: Services, _values: Mapping[str, str]) -> Component:
     """The page. `?tab=risk` shows likelihood against impact instead of the ranking."""
     title = view.say("impactpages.title")
-    impacts = services.impact(view.window)
+    impacts = services.measured_impact(view.steady_window, patient=False) or services.impact(view.window)
     if not impacts:
         return no_spans(view, services, title=title)
     risks = services.risks(view.window)
@@ -52,6 +53,8 @@ def _sentence(view: View, impacts: Sequence[ServiceImpact], risks: Sequence[Risk
             share=first.entry_share,
         )
     ]
+    if first.failing:
+        said.append(view.say("impactpages.answer_failing", failing=first.failing))
     if risks and risks[0].risk > 0:
         said.append(view.say("impactpages.answer_risk", service=risks[0].service, reason=risk_reason(view, risks[0])))
     return view.join(said)
@@ -78,30 +81,15 @@ def _ranking(view: View, services: Services, impacts: Sequence[ServiceImpact], r
         judged(services.patrol(view.window)),
         history=history,
         risks={one.service: one.risk for one in risks},
-        spread=_spread(view, services),
+        spread={one.service: spread_words(view, one.redundancy) for one in impacts if one.type == "service"},
     )
+    known = "measured" if any(one.method is Method.TRACES for one in impacts) else "estimated"
     body = [
         html.Div(part_legend(view, impacts), id="live-parts"),
         impact_table(view, rows, history=bool(history), risk=bool(risks)),
-        html.Div(view.say("impactpages.estimated"), className="legend"),
+        html.Div(html.Div(view.say(f"impactpages.{known}"), className="legend"), id="live-known"),
     ]
     return card(view.say("impactpages.ranking"), body, note=view.say("impactpages.ranking_note"), class_name="flush")
-
-
-def _spread(view: View, services: Services) -> Mapping[str, str]:
-    """By service: over how many instances, nodes and zones it is spread."""
-    model = services.impact_model(view.steady_window, patient=False)
-    places: dict[str, list[Placement]] = {}
-    for place in () if model is None else model.placements:
-        places.setdefault(place.service, []).append(place)
-    world = services.world(view.window)
-    served = world.instances.calls[:, world.timeline.in_window].sum(axis=1) > 0
-    keys = world.instances.keys[served].droplevel("version").unique()
-    count = keys.get_level_values("service").value_counts().to_dict()
-    return {
-        name: spread_words(view, redundancy(name, places.get(name, ()), count.get(name)))
-        for name in sorted({*places, *count})
-    }
 
 
 def spread_words(view: View, known: Redundancy) -> str:

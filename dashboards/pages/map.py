@@ -131,9 +131,9 @@ def _answer(view: View, shown: _Map) -> Component:
     off = whole.name[whole.rank >= OFF]
     total = len(shown.graph.nodes)
     if len(off):
-        words = view.say("map.off", count=len(off), names=_named(view, off.tolist()), nodes=total)
+        words = view.say("map.off", count=f"{len(off):,}", names=_named(view, off.tolist()), nodes=f"{total:,}")
         return answer(view, Verdict.WARNING, words)
-    return answer(view, Verdict.OK, view.say("map.quiet", nodes=total, edges=len(shown.graph.edges)))
+    return answer(view, Verdict.OK, view.say("map.quiet", nodes=f"{total:,}", edges=f"{len(shown.graph.edges):,}"))
 
 
 def _named(view: View, names: Sequence[str]) -> str:
@@ -146,7 +146,7 @@ def _map_card(view: View, shown: _Map) -> Component:
     found = shown.asked.find
     nodes = boxes_of(view, shown.drawing, found=found)
     drawn = (
-        service_map(view, "map", nodes, arrows_of(shown.drawing), label=view.say("map.label"))
+        service_map(view, "map", nodes, arrows_of(shown.drawing), label=view.say("map.label"), layers=shown.plan.layers)
         if nodes
         else nothing(view.say("map.nothing_passes"))
     )
@@ -156,7 +156,7 @@ def _map_card(view: View, shown: _Map) -> Component:
     tools = [
         search_form(view, shown.asked, busiest.tolist()),
         filter_form(view, shown.asked, spaces),
-        pills(view, shown.asked, total=len(shown.whole.boxes), opened=opened),
+        pills(view, shown.asked, total=f"{len(shown.whole.boxes):,}", opened=opened),
     ]
     return card(
         view.say("title_map"),
@@ -183,7 +183,7 @@ def _note(view: View, shown: _Map) -> str:
     else:
         said = view.say("map.click")
     left = total - shown.kept
-    return view.join([said, view.say("map.left_out", left=left, total=total)]) if left > 0 else said
+    return view.join([said, view.say("map.left_out", left=f"{left:,}", total=f"{total:,}")]) if left > 0 else said
 
 
 def _footing(view: View, shown: _Map) -> Component:
@@ -216,7 +216,7 @@ def _table_card(view: View, shown: _Map) -> Component:
     total = len(shown.drawing.arrows)
     note = view.say("map.table_note")
     if total > ROWS_MAX:
-        note = view.join([note, view.say("map.table_first", shown=ROWS_MAX, total=total)])
+        note = view.join([note, view.say("map.table_first", shown=ROWS_MAX, total=f"{total:,}")])
     columns = map_columns(view, compared=shown.diff is not None)
     table = grid("map-edges", view, columns, rows, label=view.say("map.table"))
     return card(view.say("map.table"), table, note=note, class_name="flush")

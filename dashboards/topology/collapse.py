@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import dataclass, replace
+import math
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 
@@ -20,16 +21,21 @@ ALONE_MAX = 24
 GROUPS_MAX = 40
 GROUP_PREFIX = "group:"
 TIER_DEEPEST = 6
+COLUMNS_PER_ROW = 1.3
 
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """Which boxes go into which group. grouping: namespace, tier or none; key, alone: (n,); hidden: boxes in groups."""
+    """Which boxes go into which group. grouping: namespace, tier or none; key, alone: (n,); hidden: boxes in groups.
+
+    layers: the column of every box and group, by name; empty where their calls decide.
+    """
 
     grouping: str
     key: np.ndarray
     alone: np.ndarray
     groups: tuple[str, ...] = ()
+    layers: Mapping[str, int] = field(default_factory=dict)
 
     @property
     def hidden(self) -> int:
@@ -49,7 +55,8 @@ def plan_of(drawing: Drawing, asked: Asked) -> Plan:
     alone = np.isin(key, asked.opened) | _alone(drawing, asked)
     names, sizes = np.unique(key[~alone].astype(str), return_counts=True)
     alone |= np.isin(key, names[sizes == 1])
-    return Plan(grouping, key, alone, tuple(sorted(set(key[~alone].tolist()))))
+    groups = tuple(sorted(set(key[~alone].tolist())))
+    return Plan(grouping, key, alone, groups, _layers(drawing, key, alone) if groups else {})
 
 
 def collapsed(drawing: Drawing, plan: Plan, named: Callable[[str], str]) -> Drawing:
@@ -67,6 +74,33 @@ def _keys(drawing: Drawing, asked: str) -> tuple[str, np.ndarray]:
     return "tier", _tiers(drawing)
 
 
+def _layers(drawing: Drawing, key: np.ndarray, alone: np.ndarray) -> dict[str, int]:
+    """Columns by how far from the entry points things are on average.
+
+    Groups call each other to and fro, so that arrows alone would string them out in one long row.
+    """
+    names = np.where(alone, drawing.boxes.name, GROUP_PREFIX + key.astype(object)).astype(str)
+    distinct, of = np.unique(names, return_inverse=True)
+    far = _far(drawing)
+    mean = np.bincount(of, np.where(far < 0, 0, far)) / np.bincount(of)
+    columns = math.ceil(math.sqrt(len(distinct) * COLUMNS_PER_ROW))
+    order = np.lexsort((distinct, np.round(mean, 6)))
+    return {str(distinct[place]): rank * columns // len(distinct) for rank, place in enumerate(order.tolist())}
+
+
+def _far(drawing: Drawing) -> np.ndarray:
+    """(n,) calls from the nearest entry point; -1 where none leads there."""
+    boxes, arrows = drawing.boxes, drawing.arrows
+    far = np.where(boxes.entry, 0, -1)
+    for step in range(len(boxes)):
+        reached = np.unique(arrows.callee[far[arrows.caller] == step])
+        reached = reached[far[reached] < 0]
+        if not len(reached):
+            break
+        far[reached] = step + 1
+    return far
+
+
 def _few(key: np.ndarray) -> np.ndarray:
     """The largest GROUPS_MAX groups, ties by name; all others are one."""
     names, count = np.unique(key.astype(str), return_counts=True)
@@ -82,16 +116,8 @@ def _kinds(drawing: Drawing) -> np.ndarray:
 
 def _tiers(drawing: Drawing) -> np.ndarray:
     """(n,) `*tier-K`: K calls from an entry point at the least, `*unreached`, or the type of what is no service."""
-    boxes, arrows = drawing.boxes, drawing.arrows
-    services = np.isin(boxes.type, ("service", "entry"))
-    far = np.where(boxes.entry, 0, -1)
-    for step in range(len(boxes)):
-        reached = np.unique(arrows.callee[far[arrows.caller] == step])
-        reached = reached[far[reached] < 0]
-        if not len(reached):
-            break
-        far[reached] = step + 1
-    deep = np.minimum(far, TIER_DEEPEST)
+    services = np.isin(drawing.boxes.type, ("service", "entry"))
+    deep = np.minimum(_far(drawing), TIER_DEEPEST)
     tiers = np.array([f"*tier-{k}" if k >= 0 else "*unreached" for k in deep.tolist()], dtype=object)
     return np.where(services, tiers, _kinds(drawing)).astype(object)
 

@@ -23,6 +23,8 @@ TEAMS = ("shop", "pay", "stock", "ship", "user", "search", "risk", "core")
 # Of every ten nodes in the last layer this many keep data.
 STORE_SHARE = 0.12
 MINUTES = 75
+# How much rarer calls to a team are that is neither one's own nor the next.
+STRANGE = 0.02
 
 
 class LargeServices(ShopServices):
@@ -133,22 +135,23 @@ def _name(place: int, store: bool, layer: int) -> str:
     return f"{TEAMS[place * 7 % len(TEAMS)]}.{role}-{place:03d}"
 
 
-def _arcs(
-    layer: np.ndarray, stores: np.ndarray, edges: int, rng: np.random.Generator
-) -> tuple[np.ndarray, np.ndarray]:
+def _arcs(layer: np.ndarray, stores: np.ndarray, edges: int, rng: np.random.Generator) -> tuple[np.ndarray, np.ndarray]:
     """Each arc leads to a deeper layer; everything but the first layer is called; a few are called by many."""
     services = len(layer)
     weight = rng.pareto(1.3, services) + 0.2
+    team = np.arange(services) * 7 % len(TEAMS)
     pairs: set[tuple[int, int]] = set()
     callers = np.flatnonzero(~stores & (layer < LAYERS - 1))
     for place in np.flatnonzero(layer > 0).tolist():
-        above = callers[layer[callers] < layer[place]]
+        above = callers[(layer[callers] < layer[place]) & (team[callers] == team[place])]
+        above = above if len(above) else callers[layer[callers] < layer[place]]
         pairs.add((int(rng.choice(above)), place))
     while len(pairs) < edges:
         a = int(rng.choice(callers))
         deeper = np.flatnonzero((layer > layer[a]) & (layer <= layer[a] + 2))
         if len(deeper):
-            pairs.add((a, int(rng.choice(deeper, p=weight[deeper] / weight[deeper].sum()))))
+            near = np.where((team[deeper] - team[a]) % len(TEAMS) < 2, weight[deeper], weight[deeper] * STRANGE)
+            pairs.add((a, int(rng.choice(deeper, p=near / near.sum()))))
     caller, callee = np.array(sorted(pairs)).T
     order = rng.permutation(len(caller))
     return caller[order], callee[order]
