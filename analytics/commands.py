@@ -155,17 +155,29 @@ def patrol_run(
     from analytics.impact.scores import impact_scores
     from analytics.output import Page, write_json, write_text
     from analytics.patrol.run import patrol
-    from analytics.reading import Asked, check_fail_on, read_world, verdict_status
+    from analytics.reading import Asked, check_fail_on, opened, verdict_status
     from analytics.reports import report_document, report_formats, write_reports
     from analytics.show import show_patrol
+    from analytics.traces.sampling import read_traces
+    from analytics.world_build import build_world, seen_nothing
     from causeway import wire
     from causeway.deployment import Options, settings
 
     _check_format(output, ("table", "json", *report_formats()))
     check_fail_on(fail_on)
-    world = read_world(Asked(Options(data, config, store, samples, state), start, end, baseline, lang))
-    calls = call_graph(world)
-    report = patrol(world, calls, impact_scores(world, calls), settings(config).get("patrol", {}))
+    asked = Asked(Options(data, config, store, samples, state), start, end, baseline, lang)
+    with opened(asked) as place:
+        world = build_world(place.store, place.window, place.baseline)
+        if seen_nothing(world):
+            place.hint()
+        calls = call_graph(world)
+        report = patrol(
+            world,
+            calls,
+            impact_scores(world, calls),
+            settings(config).get("patrol", {}),
+            traces=lambda: read_traces(place.store, place.window),
+        )
     if out is not None:
         write_reports(report, out, language=lang)
     if output == "json":
