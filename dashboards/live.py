@@ -77,6 +77,8 @@ class LiveServices:
         self._samples: Kept[TraceSample] = Kept(entries_max=SAMPLES_MAX)
         self._journeys: Soon[Journey] = Soon(self._workers, entries_max=JOURNEYS_MAX)
         self._models: Soon[ImpactModel] = Soon(self._workers, entries_max=MODELS_MAX)
+        self._kept_models: Kept[ImpactModel] = Kept(entries_max=MODELS_MAX)
+        self._measured: Soon[tuple[ServiceImpact, ...]] = Soon(self._workers, entries_max=MODELS_MAX)
         self._blasts: Soon[BlastRadius] = Soon(self._workers, entries_max=CONSEQUENCES_MAX)
         self._whatifs: Soon[WhatIf] = Soon(self._workers, entries_max=CONSEQUENCES_MAX)
         self._expected: Kept[Expected] = Kept(entries_max=WORLDS_MAX)
@@ -202,12 +204,25 @@ class LiveServices:
 
         return journey_of(self._sample(window), entry, compare)
 
+    def measured_impact(self, window: Window, *, patient: bool = True) -> tuple[ServiceImpact, ...] | None:
+        return self._measured.get(
+            self._key(window), lambda: self._measure(window), series=window.duration_ns, patient=patient
+        )
+
+    def _measure(self, window: Window) -> tuple[ServiceImpact, ...]:
+        from analytics.impact.scores import impact_scores
+
+        return impact_scores(self.world(window), self.graph(window), self._model(window))
+
     def impact_model(self, window: Window, *, patient: bool = True) -> ImpactModel | None:
         return self._models.get(
             self._key(window), lambda: self._model(window), series=window.duration_ns, patient=patient
         )
 
     def _model(self, window: Window) -> ImpactModel:
+        return self._kept_models.get(self._key(window), lambda: self._build_model(window))
+
+    def _build_model(self, window: Window) -> ImpactModel:
         from analytics.impact.model import impact_model
         from analytics.impact.placement import read_placements
 

@@ -64,6 +64,10 @@ class Services(Protocol):
         """What traces of the window say about that entry operation, see `journey_of`; None while they are read."""
         ...
 
+    def measured_impact(self, window: Window, *, patient: bool = True) -> tuple[ServiceImpact, ...] | None:
+        """As `impact`, with what sampled requests show; None while traces are read (at once unless `patient`)."""
+        ...
+
     def impact_model(self, window: Window, *, patient: bool = True) -> ImpactModel | None:
         """What consequences are worked out from; None while traces are read (at once unless `patient`)."""
         ...

@@ -38,10 +38,11 @@ HIT_MIN = 0.1
 def render(view: View, services: Services, values: Mapping[str, str]) -> Component:
     """The page of the service called in the path."""
     name = values["name"]
-    impact = next((one for one in services.impact(view.window) if one.service == name), None)
+    window = view.steady_window
+    impacts = services.measured_impact(window, patient=False) or services.impact(view.window)
+    impact = next((one for one in impacts if one.service == name), None)
     if impact is None:
         return no_spans(view, services, title=name, service=name)
-    window = view.steady_window
     found = services.blast_radius(window, Target(TargetKind.SERVICE, name))
     model = services.impact_model(window)
     if found is None or model is None:

@@ -9,7 +9,7 @@ from dash import html
 from dash.development.base_component import Component
 
 from analytics.impact.model import Method
-from analytics.impact.placement import Redundancy, redundancies
+from analytics.impact.placement import Redundancy
 from analytics.impact.risk import Risk
 from analytics.impact.scores import ServiceImpact
 from causeway.findings import Verdict
@@ -36,7 +36,7 @@ def render(view: View, services: Services, _values: Mapping[str, str]) -> Compon
     parts: list[Any] = [
         heading(title),
         answer(view, Verdict.OK, _sentence(view, impacts, risks)),
-        _tabs(view, at_risk=at_risk),
+        _tabs(view, at_risk=at_risk, known=bool(risks)),
     ]
     parts += _risk(view, risks) if at_risk else [_ranking(view, services, impacts, risks)]
     return page_body(parts)
@@ -60,7 +60,7 @@ def _sentence(view: View, impacts: Sequence[ServiceImpact], risks: Sequence[Risk
     return view.join(said)
 
 
-def _tabs(view: View, *, at_risk: bool) -> Component:
+def _tabs(view: View, *, at_risk: bool, known: bool) -> Component:
     tabs = [
         html.A(
             view.say(f"impactpages.tab_{name}"),
@@ -68,6 +68,7 @@ def _tabs(view: View, *, at_risk: bool) -> Component:
             className="pill" + (" chosen" if chosen else ""),
         )
         for name, chosen in (("ranking", not at_risk), ("risk", at_risk))
+        if name != "risk" or known or at_risk
     ]
     tabs.append(html.A(view.say("impactpages.tab_whatif"), href=view.href("/whatif"), className="pill"))
     return html.Div(html.Div(tabs, className="pills"), id="live-tabs")

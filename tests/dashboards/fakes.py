@@ -100,6 +100,15 @@ class ShopServices:
     def journey(self, window: Window, entry: str = "", compare: str = "") -> Journey | None:
         return journey_of(read_traces(self.store, window), entry, compare)
 
+    def measured_impact(
+        self,
+        window: Window,
+        *,
+        patient: bool = True,  # noqa: ARG002
+    ) -> tuple[ServiceImpact, ...] | None:
+        graph = self.graph(window)
+        return impact_scores(self.world(window), graph, read_model(self.store, graph))
+
     def impact_model(self, window: Window, *, patient: bool = True) -> ImpactModel | None:  # noqa: ARG002
         return read_model(self.store, self.graph(window))
 
