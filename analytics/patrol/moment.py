@@ -34,7 +34,7 @@ class Expected:
 class Moment:
     """Requests in one part of a window.
 
-    nodes: indexed by id: the columns of `World.nodes` and `verdict`, of what was called in that part; by id.
+    nodes: indexed by id: the columns of `World.nodes`, calls_per_s and verdict (Verdict), of what was called; by id.
     edges: the columns of `World.edges` and calls_per_s. A verdict is of this part alone, by the thresholds of the
     inspections `error_ratio` and `latency`; UNKNOWN where there were too few calls to tell.
     """
@@ -67,7 +67,10 @@ def moment(store: Reader, part: Window, usual: Expected) -> Moment:
     seconds = part.duration_ns / SECOND_NS
     frame = edge_frame(edges, timeline.in_window)
     frame = frame.assign(calls_per_s=frame["calls"] / seconds)
-    nodes = nodes.assign(calls_per_s=nodes["calls"] / seconds, verdict=_verdicts(nodes, usual))
+    nodes = nodes.assign(
+        calls_per_s=nodes["calls"] / seconds,
+        verdict=pd.Series(_verdicts(nodes, usual), index=nodes.index, dtype=object),
+    )
     return Moment(part, nodes, frame)
 
 

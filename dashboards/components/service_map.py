@@ -21,6 +21,8 @@ HEIGHT_MIN_PX, HEIGHT_MAX_PX = 320, 820
 # Above either a map is drawn plainly, so that it still follows the mouse: see `stylesheet`.
 LARGE_NODES, LARGE_EDGES = 150, 500
 LABEL_MAX = 22
+# The map of the map page, whose boxes come and go while it stands.
+MAP = "map"
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,6 +81,7 @@ def service_map(
         stylesheet=stylesheet(view.theme, large=large),
         layout={"name": "preset", "fit": True, "padding": 28},
         style={"width": "100%", "height": height or _height(places)},
+        autoRefreshLayout=key != MAP,  # `map.js` keeps the view where the same boxes stand
         autoungrabify=True,
         autounselectify=large,
         boxSelectionEnabled=False,
