@@ -14,7 +14,8 @@ from analytics.impact.transmission import Transmission
 from causeway.findings import Verdict
 from causeway.messages import quantity
 from dashboards.components.basics import aria
-from dashboards.components.service_map import MapEdge, MapNode, elements, places_of, stylesheet
+from dashboards.components.map_style import stylesheet
+from dashboards.components.service_map import MapEdge, MapNode, elements, places_of
 from dashboards.layout.layered import Place
 from dashboards.theme import Theme
 from dashboards.view import View
@@ -78,7 +79,9 @@ def _height_px(places: Iterable[Place]) -> int:
 
 
 def _node(view: View, name: str, victim: Victim | None, starts: set[str]) -> MapNode:
-    line = view.say("impactpages.map_target") if name in starts else quantity(victim and victim.probability, "%")
+    line = (
+        view.say("impactpages.map_target") if name in starts else quantity(victim.probability if victim else None, "%")
+    )
     return MapNode(
         id=name,
         type=victim.type if victim is not None else "service",

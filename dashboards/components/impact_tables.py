@@ -79,7 +79,7 @@ def impact_columns(view: View, *, history: bool, risk: bool) -> Sequence[Column]
         Column("callers", view.say("impactpages.column_fan_in"), "number", width=124),
         Column("callees", view.say("impactpages.column_fan_out"), "number", width=124),
         Column("cut", view.say("impactpages.column_cut"), "number", width=124),
-        Column("spread", view.say("impactpages.column_spread"), "text", flex=2),
+        Column("spread", view.say("impactpages.column_spread"), "text", flex=3),
     ]
     if history:
         columns.append(Column("spark", view.say("impactpages.column_history"), "spark", width=128))

@@ -89,8 +89,8 @@ def _chosen(view: View, name: str, options: Sequence[tuple[str, str]], value: st
 
 
 def _cleared(view: View, names: Sequence[str]) -> str:
-    kept: dict[str, str | int | None] = dict.fromkeys(name for name in names if name not in {"group", "all"})
-    return view.href(**kept)
+    changes: dict[str, Any] = dict.fromkeys(name for name in names if name not in {"group", "all"})
+    return view.href(**changes)
 
 
 def _carried(view: View, *, without: Sequence[str]) -> list[Any]:
@@ -125,6 +125,7 @@ def pills(view: View, asked: Asked, *, total: str, opened: Sequence[tuple[str, s
             _group(view, "map.around", steps),
             _group(view, "map.level", levels),
             html.A(view.say("map.everything", count=total), href=whole, className="pill"),
+            html.A(view.say("impactpages.to_blast"), href=view.href(f"/impact/{asked.focus}"), className="pill"),
         ]
     closing = [
         html.A(
@@ -159,6 +160,10 @@ def _pill(words: str, href: str, chosen: bool) -> Component:
 def time_slider(view: View, moments: Moments, part: Window | None) -> Component:
     """Through the window, moment by moment; the boxes stay where they are. `map.js` turns its value into `at`."""
     last = moments.count - 1
+    data: dict[str, Any] = {
+        "data-start": str(moments.start_ns // 1_000_000),
+        "data-step": str(moments.step_ns // 1_000_000),
+    }
     place = last if part is None else (part.start_ns - moments.start_ns) // moments.step_ns
     said = view.say("map.whole_window", window=view.span_of(view.window)) if part is None else _part(view, part)
     return html.Div(
@@ -175,11 +180,7 @@ def time_slider(view: View, moments: Moments, part: Window | None) -> Component:
                 className="map-range" if part is not None else "map-range idle",
             ),
             html.Output(said, htmlFor="map-at", id="map-at-said", className="small"),
-            html.Span(
-                hidden=True,
-                id="map-moments",
-                **{"data-start": str(moments.start_ns // 1_000_000), "data-step": str(moments.step_ns // 1_000_000)},
-            ),
+            html.Span(hidden=True, id="map-moments", **data),
         ],
         className="map-time",
     )

@@ -117,12 +117,16 @@ def _examples(view: View, model: ImpactModel) -> Component:
     """Questions to begin with: about the busiest of what entry operations call."""
     busiest = sorted(model.transmissions, key=lambda one: (-one.touched, one.callee))
     names = list(dict.fromkeys(one.callee for one in busiest))[:EXAMPLES_MAX]
-    links = [
-        html.A(view.say(f"impactpages.example_{do}", target=name), href=view.href("/whatif", do=do, target=name, **by))
+    questions: tuple[tuple[str, str | None], ...] = (("remove", None), ("slow", BY_DEFAULT))
+    items = [
+        html.A(
+            view.say(f"impactpages.example_{do}", target=name),
+            href=view.href("/whatif", do=do, target=name, by=by),
+            className="pill",
+        )
         for name in names
-        for do, by in (("remove", {}), ("slow", {"by": BY_DEFAULT}))
+        for do, by in questions
     ]
-    items = [html.A(link.children, href=link.href, className="pill") for link in links]
     return card(view.say("impactpages.examples"), html.Div(items, className="pills"), key="examples")
 
 
