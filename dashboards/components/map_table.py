@@ -31,7 +31,7 @@ def map_columns(view: View, *, compared: bool = False) -> Sequence[Column]:
         Column("name", view.say("column_caller"), "name", flex=3),
         Column("callee", view.say("column_callee"), "text", flex=3),
         Column("kind", view.say("map.column_kind"), "text", width=128),
-        Column("protocol", view.say("column_protocol"), "text", flex=1),
+        Column("protocol", view.say("column_protocol"), "text", width=120),
         Column("rate", view.say("column_rate"), "number", flex=2, sort="desc"),
         Column("errors", view.say("column_errors"), "number", flex=1),
         Column("p50", "p50", "number", flex=1),
@@ -48,7 +48,7 @@ def map_rows(view: View, drawing: Drawing, *, rows_max: int = ROWS_MAX) -> list[
     label = np.where(boxes.label == "", boxes.name, boxes.label)
     kinds = {kind: view.say(f"map.kind_{kind}") for kind in set(arrows.kind.tolist())}
     changes = {change: view.say(f"map.change_{change}") for change in set(arrows.change.tolist()) if change}
-    found = []
+    found: list[Row] = []
     for at in order.tolist():
         caller, callee = int(arrows.caller[at]), int(arrows.callee[at])
         off = BY_RANK[arrows.rank[at]].value

@@ -140,7 +140,7 @@ def _box(node: MapNode, place: Place, *, large: bool) -> dict[str, Any]:
     classes += ["found"] if node.found else []
     name = node.label or node.id
     shown = name if len(name) <= LABEL_MAX else name[: LABEL_MAX - 2] + "…"
-    box = {"id": node.id, "label": f"{shown}\n{node.line}", "href": node.href}
+    box: dict[str, Any] = {"id": node.id, "label": f"{shown}\n{node.line}", "href": node.href}
     if not large and node.impact is not None:
         box["impact"] = round(max(0.0, min(100.0, node.impact)))
     return {"data": box, "position": {"x": round(place.x), "y": round(place.y)}, "classes": " ".join(classes)}

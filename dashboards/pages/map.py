@@ -13,7 +13,7 @@ from analytics.callgraph.coverage import coverage_message
 from analytics.callgraph.diff import GraphDiff
 from analytics.callgraph.graph import CallGraph
 from analytics.callgraph.level import Level
-from causeway.findings import Verdict
+from causeway.findings import MessageValue, Verdict
 from causeway.window import Window
 from dashboards.components.basics import answer, card, heading, page_body
 from dashboards.components.map_table import (
@@ -93,7 +93,7 @@ def _map(view: View, services: Services, graph: CallGraph) -> _Map:
     kept = filtered(around, asked)
     plan = plan_of(kept, asked)
     moments = moments_of(view.window)
-    part = moments.part(asked.at_ns) if asked.at_ns is not None else None
+    part = moments.part(asked.at_ns) if asked.at_ns is not None and asked.level == "service" else None
     if part is not None:
         kept = at_moment(kept, services.moment(view.window, part))
     drawing = collapsed(kept, plan, lambda key: group_name(view, key))
@@ -125,7 +125,12 @@ def _answer(view: View, shown: _Map) -> Component:
         off = boxes.name[(boxes.rank >= OFF) & (boxes.type != "group")]
         start, end = view.clock(shown.part.start_ns, seconds=True), view.clock(shown.part.end_ns, seconds=True)
         groups = int(((boxes.rank >= OFF) & (boxes.type == "group")).sum())
-        values = {"start": start, "end": end, "names": _named(view, off.tolist()), "groups": groups}
+        values: dict[str, MessageValue] = {
+            "start": start,
+            "end": end,
+            "names": _named(view, off.tolist()),
+            "groups": groups,
+        }
         said = "map.off_then" if len(off) else "map.off_then_groups" if groups else "map.quiet_then"
         return answer(view, Verdict.WARNING if len(off) or groups else Verdict.OK, view.say(said, **values))
     off = whole.name[whole.rank >= OFF]
@@ -163,7 +168,7 @@ def _map_card(view: View, shown: _Map) -> Component:
         html.Div(
             [
                 html.Div(tools, id="live-map-tools", className="map-controls"),
-                html.Div(time_slider(view, shown.moments, shown.part), id="live-map-time"),
+                html.Div(_time(view, shown), id="live-map-time"),
                 drawn,
                 html.Div(_footing(view, shown), id="live-map-foot"),
             ]
@@ -172,6 +177,12 @@ def _map_card(view: View, shown: _Map) -> Component:
         class_name="flush",
         key="map",
     )
+
+
+def _time(view: View, shown: _Map) -> Component:
+    if shown.asked.level != "service":
+        return html.P(view.say("map.whole_only"), className="map-time dim small")
+    return time_slider(view, shown.moments, shown.part)
 
 
 def _note(view: View, shown: _Map) -> str:
