@@ -7,7 +7,9 @@ from collections.abc import Callable, Sequence
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
+from numba import njit
 
+_M1, _M2 = np.uint64(0x9E3779B97F4A7C15), np.uint64(0xBF58476D1CE4E5B9)
 OTHER = "_other"  # stands for what came after a bound was reached
 
 
@@ -61,7 +63,7 @@ class Combinations:
     `instead` must lead to few tuples, and to itself from those.
     """
 
-    __slots__ = ("_array", "_count", "_ids", "_instead", "_limit", "_widths")
+    __slots__ = ("_array", "_count", "_ids", "_instead", "_keys", "_limit", "_places", "_widths")
 
     def __init__(
         self, widths: Sequence[int], *, limit: int = 1 << 30, instead: Callable[[Members], Members] | None = None
@@ -71,6 +73,7 @@ class Combinations:
         self._widths = tuple(widths)
         self._ids: dict[int, int] = {}
         self._count, self._limit, self._instead = 0, limit, instead
+        self._keys, self._places = np.zeros(256, np.int64), np.zeros(256, np.int64)  # the ids again, for whole columns
         self._array = np.empty((64, len(widths)), np.int64)
 
     def __len__(self) -> int:
@@ -81,10 +84,11 @@ class Combinations:
         packed = np.zeros(len(members[0]), np.int64)
         for member, width in zip(members, self._widths, strict=True):
             packed = (packed << width) | member
-        encoded = pa.array(packed).dictionary_encode()
-        distinct = encoded.dictionary.to_numpy(zero_copy_only=False)
-        lookup = np.array([self._id(key) for key in distinct.tolist()] or [0], np.int64)
-        return lookup[encoded.indices.to_numpy(zero_copy_only=False)]
+        found = _look_up(self._keys, self._places, packed)
+        unknown = np.flatnonzero(found < 0)
+        if len(unknown):
+            found[unknown] = self._learn(packed[unknown])
+        return found
 
     def id(self, *members: int) -> int:
         return self._id(self._pack(members))
@@ -96,6 +100,24 @@ class Combinations:
     def column(self, member: int) -> np.ndarray:
         """(ids,) codes of one member of every id."""
         return self._array[: self._count, member]
+
+    def _learn(self, packed: np.ndarray) -> np.ndarray:
+        """(n,) ids of combinations that are not in the index; they are put there unless the limit is reached."""
+        distinct, first, places = np.unique(packed, return_index=True, return_inverse=True)
+        found = np.empty(len(distinct), np.int64)
+        for place in np.argsort(first).tolist():
+            found[place] = self._id(int(distinct[place]))
+        if self._count < self._limit:
+            if self._count * 2 > len(self._keys):
+                self._index(np.fromiter(self._ids.keys(), np.int64), np.fromiter(self._ids.values(), np.int64))
+            else:
+                _put(self._keys, self._places, distinct, found)
+        return found[places]
+
+    def _index(self, packed: np.ndarray, ids: np.ndarray) -> None:
+        size = 1 << (len(packed) * 4).bit_length()
+        self._keys, self._places = np.zeros(size, np.int64), np.zeros(size, np.int64)
+        _put(self._keys, self._places, packed, ids)
 
     def _pack(self, members: Members) -> int:
         packed = 0
@@ -125,3 +147,39 @@ class Combinations:
             row.append(packed & ((1 << width) - 1))
             packed >>= width
         return tuple(reversed(row))
+
+
+@njit(cache=True, nogil=True)
+def _spread(packed: np.int64) -> np.uint64:
+    h = np.uint64(packed) * _M1
+    h = (h ^ (h >> np.uint64(32))) * _M2
+    return h ^ (h >> np.uint64(29))
+
+
+@njit(cache=True, nogil=True)
+def _look_up(keys: np.ndarray, places: np.ndarray, packed: np.ndarray) -> np.ndarray:
+    """(n,) int64 places, -1 where unknown. keys: packed + 1, 0 is free."""
+    mask = np.uint64(len(keys) - 1)
+    out = np.empty(len(packed), np.int64)
+    for i in range(len(packed)):
+        if i and packed[i] == packed[i - 1]:  # spans of one operation come together
+            out[i] = out[i - 1]
+            continue
+        out[i] = -1
+        place = _spread(packed[i]) & mask
+        while keys[place] != 0:
+            if keys[place] == packed[i] + 1:
+                out[i] = places[place]
+                break
+            place = (place + np.uint64(1)) & mask
+    return out
+
+
+@njit(cache=True, nogil=True)
+def _put(keys: np.ndarray, places: np.ndarray, packed: np.ndarray, ids: np.ndarray) -> None:
+    mask = np.uint64(len(keys) - 1)
+    for i in range(len(packed)):
+        place = _spread(packed[i]) & mask
+        while keys[place] != 0 and keys[place] != packed[i] + 1:
+            place = (place + np.uint64(1)) & mask
+        keys[place], places[place] = packed[i] + 1, ids[i]

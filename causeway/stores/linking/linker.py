@@ -37,6 +37,7 @@ from causeway.stores.linking.spans import (
     Batch,
     Names,
     Spans,
+    flag_first,
     join,
     no_spans,
 )
@@ -282,11 +283,8 @@ class Linker:
 
     def _answer(self, places: np.ndarray) -> None:
         """Callees of these client spans sent spans of their own: the virtual nodes in their place go."""
-        flags = self._memory.spans.flags
-        first = np.unique(places)
-        first = first[(flags[first] & ANSWERED) == 0]
+        first = flag_first(self._memory.spans.flags, places, ANSWERED)
         if len(first):
-            flags[first] |= np.uint8(ANSWERED)
             spans = self._memory.spans.where(first)
             service = self._names.service_of(spans.operation)
             self._tallies.coverage.add({"slot": _slot(spans.start), "service": service}, clients_answered=1)
@@ -376,9 +374,7 @@ class Linker:
         if len(rows):
             calls = _calls(child.where(rows), place[rows], *self._ends(child.where(rows), parent.where(rows)))
             self._contexts.assign(calls, self._names.operations.column(0))
-        first = np.unique(place[answers])
-        first = first[(self._memory.spans.flags[first] & ANSWERED) == 0]
-        self._memory.spans.flags[first] |= np.uint8(ANSWERED)
+        first = flag_first(self._memory.spans.flags, place[answers], ANSWERED)
         kept, self._tallies = self._tallies, Tallies()
         self._count_virtual(self._memory.spans.where(first), first, sign=-1)
         self._tallies = kept

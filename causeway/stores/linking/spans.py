@@ -10,6 +10,7 @@ from dataclasses import dataclass
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
+from numba import njit
 
 from causeway import records
 from causeway.stores.linking.hashing import binary_hash, fold
@@ -69,6 +70,18 @@ KINDS = dict(
 
 def no_spans() -> Spans:
     return Spans(*(np.empty(0, KINDS[name]) for name in FIELDS))
+
+
+@njit(cache=True, nogil=True)
+def flag_first(flags: np.ndarray, places: np.ndarray, flag: int) -> np.ndarray:
+    """Set the flag at these places; returns, each once, those where it was not set."""
+    out, count = np.empty(len(places), np.int64), 0
+    for place in places:
+        if not flags[place] & np.uint8(flag):
+            flags[place] |= np.uint8(flag)
+            out[count] = place
+            count += 1
+    return out[:count]
 
 
 def join(left: Spans, right: Spans) -> Spans:

@@ -25,7 +25,7 @@ SPAN_ROLLUPS = tuple(name for name in ROLLUPS if name != LOG_ROLLUP)
 SPANS_REMEMBERED = 2_000_000
 WAITING = 1_000_000
 # So many spans make rows before these are taken; rows of one slot that are taken twice add up.
-SPANS_AT_ONCE = 1_000_000
+SPANS_AT_ONCE = 262_144
 
 Rows = tuple[str, pa.Table]
 Advance = Callable[[int], None]
