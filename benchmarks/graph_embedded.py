@@ -6,6 +6,7 @@ The store is written, built from and compared by a process each, so that each ha
 from __future__ import annotations
 
 import argparse
+import contextlib
 import json
 import os
 import shutil
@@ -14,7 +15,7 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -67,9 +68,8 @@ def run(*, spans: int, services: int, minutes: int | None, memory_gb: float, fol
 
 def write(folder: Path, *, spans: int, services: int, minutes: float) -> dict[str, Any]:
     """Spans through the store's own writer; what the first and the last minutes cost."""
-    with tempfile.TemporaryDirectory() as other:  # what is compiled is compiled before the clock
-        some: list[Mapping[str, pa.Table]] = [{"spans": table} for table in Calls(services=2, minutes=1).tables(1000)]
-        TableWriter(Path(other)).flush(some, log_position=1)
+    with _small_store():
+        pass
     calls = Calls(services=services, minutes=minutes or spans / SPANS_A_MINUTE)
     writer = TableWriter(folder)
     housekeeping = Maintenance(writer, MaintenanceConfig())
@@ -104,6 +104,8 @@ def write(folder: Path, *, spans: int, services: int, minutes: float) -> dict[st
 
 def build(folder: Path) -> dict[str, Any]:
     """All rollups into tables of a store beside."""
+    with _small_store() as other:
+        rollup_files.write(made_rows(look(other), advance=_ignore), _made_beside(other, create=True))
     began, used = time.perf_counter(), time.process_time()
     tables = _made_beside(folder, create=True)
     found = rollup_files.write(made_rows(look(folder), advance=_ignore), tables)
@@ -123,6 +125,15 @@ def compare_all(folder: Path) -> dict[str, Any]:
     found = [compare(name, source.files[name], made[name].files(), everything) for name in ROLLUPS]
     rows = {difference.table: difference.compared for difference in found}
     return {"identical": not any(difference.rows for difference in found), "rollup_rows": rows}
+
+
+@contextlib.contextmanager
+def _small_store() -> Iterator[Path]:
+    """A store of a thousand spans: making it compiles before the clock what is to be compiled."""
+    with tempfile.TemporaryDirectory() as folder:
+        some: list[Mapping[str, pa.Table]] = [{"spans": table} for table in Calls(services=2, minutes=1).tables(1000)]
+        TableWriter(Path(folder)).flush(some, log_position=1)
+        yield Path(folder)
 
 
 def _ignore(rows: int) -> None:
