@@ -33,7 +33,7 @@ def shape_of(flow: Flow) -> Shape:
     adjacent = np.zeros((n, n), dtype=np.float64)
     adjacent[flow.caller, flow.callee] = 1.0
     calls = sparse.csr_array(adjacent)
-    levels = _levels(calls)
+    levels = _levels(calls, n)
     reach = sum(levels[1:], np.zeros((n, n))) > 0
     graph: nx.Graph[int] = nx.Graph()
     graph.add_nodes_from(range(n))
@@ -57,9 +57,8 @@ def cut_off(flow: Flow) -> np.ndarray:
     return np.array([below[name] for name in flow.names], dtype=np.float64) / max(len(flow.names) - 1, 1)
 
 
-def _levels(calls: sparse.csr_array) -> list[np.ndarray]:
+def _levels(calls: sparse.csr_array, n: int) -> list[np.ndarray]:
     """By distance: (n, n) how many shortest paths of that length lead from row to column."""
-    n = calls.shape[0]
     frontier = np.eye(n)
     found = np.eye(n, dtype=bool)
     levels = [frontier]
@@ -73,7 +72,7 @@ def _levels(calls: sparse.csr_array) -> list[np.ndarray]:
 
 def _betweenness(calls: sparse.csr_array, levels: list[np.ndarray]) -> np.ndarray:
     """Brandes' accumulation (J. Math. Sociology, 2001) for all sources at once, normalised for directed graphs."""
-    n = calls.shape[0]
+    n = len(levels[0])
     passed = np.zeros((n, n))  # by source and node
     for depth in range(len(levels) - 1, 1, -1):
         paths = levels[depth]

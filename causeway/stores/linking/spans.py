@@ -59,7 +59,7 @@ class Spans:
 
 
 FIELDS = ("identity", "parent", "operation", "instance", "start", "duration", "edge", "protocol", "weight", "flags")
-KINDS = dict(
+KINDS: dict[str, type[np.generic]] = dict(
     zip(
         FIELDS,
         (np.uint64, np.uint64, np.int32, np.int32, np.int64, np.int64, np.int32, np.int32, np.int32, np.uint8),
