@@ -22,7 +22,7 @@ from causeway.stores.elasticsearch.names import Names
 from causeway.stores.elasticsearch.settings import ElasticsearchSettings
 
 # Grows when a template changes; a newer one in the cluster is left alone.
-TEMPLATES_VERSION = 1
+TEMPLATES_VERSION = 2
 # Above the 100-200 of the templates that Elasticsearch brings for logs-*-*, metrics-*-* and traces-*-*.
 PRIORITY = 500
 ATTRIBUTE_CHARS_MAX = 1024
