@@ -1,4 +1,4 @@
-"""The commands `impact`, `diagnose` and `patrol`: thin shells around functions of a World."""
+"""The commands `diagnose` and `patrol`: thin shells around functions of a World."""
 
 from __future__ import annotations
 
@@ -33,57 +33,17 @@ patrol_app = typer.Typer(help="Health patrols: inspect everything and judge it."
 def register(app: typer.Typer) -> None:
     """Add the commands of this room."""
     from analytics.callgraph import commands as callgraph  # they take their options from here
+    from analytics.impact import commands as impact
     from analytics.traces import commands as traces
 
     callgraph.register(app)
-    app.command("impact")(impact)
+    impact.register(app)
     app.command("diagnose")(diagnose)
     patrol_app.command("run")(patrol_run)
     app.add_typer(patrol_app, name="patrol")
     traces.register(app)
     analyze.register(app)
     templates_commands.register(app)
-
-
-def impact(
-    data: Data = None,
-    config: Config = None,
-    store: Store = None,
-    samples: Samples = None,
-    state: StatePlace = None,
-    start: Start = None,
-    end: End = None,
-    baseline: Baseline = None,
-    output: Format = "table",
-    lang: Lang = "en",
-    fail_on: FailOn = "never",
-) -> None:
-    """Show how much each service matters: a score of 0-100 with its parts.
-
-    The verdict for --fail-on is UNKNOWN when nothing was seen, else OK.
-
-    \b
-    Examples:
-      causeway impact --data demo-data --from -1h
-      causeway impact --data D --from -1d --format json
-    """
-    from analytics.callgraph.graph import call_graph
-    from analytics.impact.scores import impact_scores, impacts_json
-    from analytics.impact.show import show_impacts
-    from analytics.output import Page, write_json
-    from analytics.reading import Asked, check_fail_on, read_world
-    from causeway.deployment import Options
-
-    _check_format(output, ("table", "json"))
-    check_fail_on(fail_on)
-    world = read_world(Asked(Options(data, config, store, samples, state), start, end, baseline, lang), calls_only=True)
-    calls = call_graph(world)
-    scores = impact_scores(world, calls)
-    if output == "json":
-        write_json(impacts_json(calls, scores, language=lang))
-    else:
-        show_impacts(scores, Page(language=lang))
-    _leave(len(scores) > 0, fail_on)
 
 
 def diagnose(
@@ -194,11 +154,3 @@ def _check_format(output: str, known: tuple[str, ...]) -> None:
 
     if output not in known:
         raise ConfigError(f"--format: no {output!r}; known: {', '.join(known)}")
-
-
-def _leave(seen: bool, fail_on: str) -> None:
-    """Ends the command: nothing seen is UNKNOWN."""
-    from analytics.reading import verdict_status
-    from causeway.findings import Verdict
-
-    raise typer.Exit(verdict_status(Verdict.OK if seen else Verdict.UNKNOWN, fail_on))

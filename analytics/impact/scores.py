@@ -16,9 +16,11 @@ from analytics.impact.flow import Flow, flow_of, pagerank
 from analytics.impact.model import ImpactModel, Method
 from analytics.impact.placement import NOTHING_KNOWN, Redundancy, redundancies
 from analytics.impact.shape import Shape, cut_off, shape_of
+from analytics.impact.transmission import Transmission
 from analytics.world import World
 from causeway import wire
 from causeway.findings import Message, MessageValue
+from causeway.window import Window, iso
 
 # What counts how much. Requests that users feel come first; what only the shape of the graph tells comes
 # last.
@@ -133,6 +135,27 @@ def impacts_json(graph: CallGraph, impacts: Sequence[ServiceImpact], *, language
         "weights": dict(WEIGHTS),
         "estimated": ["entry_share", "failing"] if guessed else [],
         "services": wire.to_json(tuple(impacts), language),
+    }
+
+
+def impact_json(
+    window: Window,
+    one: ServiceImpact,
+    edges: Sequence[Transmission],
+    history: Mapping[int, float | None],
+    *,
+    language: str = "en",
+) -> dict[str, Any]:
+    """The stable shape of `causeway impact SERVICE --format json`, see docs/json.md. edges: those that lead to it.
+
+    history: its factor by the beginning of each hour.
+    """
+    return {
+        "window": window.as_json(),
+        "weights": dict(WEIGHTS),
+        "service": wire.to_json(one, language),
+        "transmissions": wire.to_json(tuple(edges), language),
+        "history": [{"hour": iso(hour), "impact": impact} for hour, impact in history.items()],
     }
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from enum import StrEnum
 
@@ -12,13 +13,14 @@ from analytics.impact.blast import Victim, blast_radius
 from analytics.impact.model import ImpactModel, Method, SampleSize
 from analytics.impact.propagation import spread_one
 from analytics.impact.replay import slowed_ns
-from analytics.impact.target import Target
+from analytics.impact.target import Target, parse_target
 from analytics.impact.visits import Visits
 from causeway.errors import ConfigError
 from causeway.findings import Message, MessageValue
 from causeway.messages import quantity
-from causeway.window import Window
+from causeway.window import Window, parse_duration
 
+_FACTOR = re.compile(r"[x×*]\s*([0-9]+(?:\.[0-9]+)?)", re.IGNORECASE)
 _Latency = tuple[float | None, float | None, float | None, float | None]
 _UNSEEN: _Latency = (None, None, None, None)
 
@@ -51,6 +53,30 @@ class Change:
             raise ConfigError("a slow-down needs either a delay in ms or a factor, e.g. 200ms or x2")
         elif (self.delay_ms is not None and self.delay_ms <= 0) or (self.factor is not None and self.factor <= 1):
             raise ConfigError("a slow-down needs a delay above 0 or a factor above 1")
+
+
+def parse_change(remove: str | None, slow: str | None, by: str | None) -> Change:
+    """The change that options say: a target that goes away, or one that becomes slower by `200ms` or `x2`.
+
+    Raises ConfigError, saying what is missing.
+    """
+    if (remove is None) == (slow is None):
+        raise ConfigError("say either --remove TARGET or --slow TARGET")
+    if remove is not None:
+        if by is not None:
+            raise ConfigError("--by goes with --slow; what is removed fails altogether")
+        return Change(ChangeKind.REMOVE, parse_target(remove))
+    if by is None:
+        raise ConfigError("--slow needs --by: a time like 200ms, or a factor like x2")
+    return slowed(parse_target(str(slow)), by)
+
+
+def slowed(target: Target, by: str) -> Change:
+    """A target that becomes slower by `200ms` for each request, or `x2`. Raises ConfigError for anything else."""
+    factor = _FACTOR.fullmatch(by.strip())
+    if factor is not None:
+        return Change(ChangeKind.SLOW, target, factor=float(factor[1]))
+    return Change(ChangeKind.SLOW, target, delay_ms=parse_duration(by) / 1e6)
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping
 from typing import Any
 
@@ -11,10 +10,9 @@ from dash.development.base_component import Component
 
 from analytics.impact.model import ImpactModel
 from analytics.impact.target import BETWEEN, parse_target
-from analytics.impact.whatif import Change, ChangeKind, WhatIf
+from analytics.impact.whatif import Change, ChangeKind, WhatIf, slowed
 from causeway.errors import ConfigError
 from causeway.findings import Verdict
-from causeway.window import parse_duration
 from causeway.wire import sentence
 from dashboards.components.basics import answer, card, heading, page_body
 from dashboards.components.blast_tables import effects_table, shifts_table, trust_words, victims_table
@@ -66,14 +64,10 @@ def change_of(view: View) -> Change | None:
     if view.address.get("do") != ChangeKind.SLOW.value:
         return Change(ChangeKind.REMOVE, target)
     by = view.address.get("by") or BY_DEFAULT
-    times = re.fullmatch(r"[x×*]\s*([0-9]+(?:\.[0-9]+)?)", by, flags=re.IGNORECASE)
-    if times:
-        return Change(ChangeKind.SLOW, target, factor=float(times[1]))
     try:
-        delay_ms = parse_duration(by) / 1e6
+        return slowed(target, by)
     except ConfigError as error:
         raise ConfigError(view.say("impactpages.whatif_by", text=by)) from error
-    return Change(ChangeKind.SLOW, target, delay_ms=delay_ms)
 
 
 def _form(view: View, model: ImpactModel) -> Component:
