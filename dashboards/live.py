@@ -19,7 +19,7 @@ from causeway.findings import Diagnosis, Incident, PatrolReport
 from causeway.state import State
 from causeway.state.records import PatrolMark, PatrolRun
 from causeway.stores.contract import LogFilter, Page, Reader, SampleFilter, SpanFilter, StoreStatus
-from causeway.window import SECOND_NS, Window
+from causeway.window import HOUR_NS, SECOND_NS, Window
 from dashboards.address import slot_of
 from dashboards.kept import Kept
 from dashboards.readings import Red, red_of, step_for
@@ -29,6 +29,8 @@ if TYPE_CHECKING:
     from analytics.callgraph.diff import GraphDiff
     from analytics.callgraph.graph import CallGraph
     from analytics.impact.blast import BlastRadius
+    from analytics.impact.history import ImpactHistory
+    from analytics.impact.likelihood import LikelihoodPart
     from analytics.impact.model import ImpactModel
     from analytics.impact.risk import Risk
     from analytics.impact.scores import ServiceImpact
@@ -82,6 +84,8 @@ class LiveServices:
         self._blasts: Soon[BlastRadius] = Soon(self._workers, entries_max=CONSEQUENCES_MAX)
         self._whatifs: Soon[WhatIf] = Soon(self._workers, entries_max=CONSEQUENCES_MAX)
         self._expected: Kept[Expected] = Kept(entries_max=WORLDS_MAX)
+        self._likelihoods: Kept[Mapping[str, tuple[LikelihoodPart, ...]]] = Kept(entries_max=WORLDS_MAX)
+        self._histories: Kept[ImpactHistory] = Kept(entries_max=WORLDS_MAX)
         self._moments: Kept[Moment] = Kept(entries_max=MOMENTS_MAX)
         self._worlds_built = 0
         self._work_s = 0.0
@@ -247,11 +251,29 @@ class LiveServices:
         key = (model.window, self._key(window), change)
         return self._whatifs.get(key, lambda: what_if(model, change), series=(window.duration_ns, change))
 
-    def risks(self, window: Window) -> Sequence[Risk]:  # noqa: ARG002
-        return ()
+    def sampled_model(self, window: Window) -> ImpactModel:
+        return self._model(window)
 
-    def impact_history(self, window: Window) -> Mapping[str, Sequence[float | None]]:  # noqa: ARG002
-        return {}
+    def risks(self, window: Window, impacts: Sequence[ServiceImpact]) -> Sequence[Risk]:
+        from analytics.impact.likelihood import likelihood_parts
+        from analytics.impact.risk import risks_of
+
+        spread = {one.service: one.redundancy for one in impacts}
+        parts = self._likelihoods.get(
+            (self._key(window), frozenset(spread.items())),
+            lambda: likelihood_parts(self.world(window), self.patrol(window).findings, spread),
+        )
+        return risks_of(impacts, parts)
+
+    def impact_history(self, window: Window) -> ImpactHistory:
+        from analytics.impact.history import NO_HISTORY, recent_history
+
+        state = self._states()
+        if state is None:
+            return NO_HISTORY
+        minute = self._now_ns() // (60 * SECOND_NS)
+        end_ns = window.end_ns // HOUR_NS * HOUR_NS
+        return self._histories.get((end_ns, minute), lambda: recent_history(state, end_ns))
 
     def _sample(self, window: Window) -> TraceSample:
         from analytics.traces.sampling import read_traces

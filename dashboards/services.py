@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from analytics.callgraph.diff import GraphDiff
     from analytics.callgraph.graph import CallGraph
     from analytics.impact.blast import BlastRadius
+    from analytics.impact.history import ImpactHistory
     from analytics.impact.model import ImpactModel
     from analytics.impact.risk import Risk
     from analytics.impact.scores import ServiceImpact
@@ -80,12 +81,16 @@ class Services(Protocol):
         """The consequences of a change; None while they are worked out. Raises ConfigError for an unknown target."""
         ...
 
-    def risks(self, window: Window) -> Sequence[Risk]:
-        """Services by risk, the highest first; empty where none can be worked out."""
+    def sampled_model(self, window: Window) -> ImpactModel:
+        """As `impact_model`, however long it takes; for the API, not for pages."""
         ...
 
-    def impact_history(self, window: Window) -> Mapping[str, Sequence[float | None]]:
-        """By service, how the impact factor went over the last days, oldest first; empty where none is kept."""
+    def risks(self, window: Window, impacts: Sequence[ServiceImpact]) -> Sequence[Risk]:
+        """Those services by risk, the highest first; empty where none can be worked out."""
+        ...
+
+    def impact_history(self, window: Window) -> ImpactHistory:
+        """The impact factor hour by hour over the days before the window's end, as far as it is kept."""
         ...
 
     def moment(self, window: Window, part: Window) -> Moment:

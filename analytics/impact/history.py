@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Any
 
 from analytics.callgraph.graph import call_graph
 from analytics.impact.model import read_model
@@ -12,7 +13,7 @@ from analytics.world_build import build_world
 from causeway.jobs import LAG_NS, JobContext
 from causeway.state import State
 from causeway.stores.contract import Reader
-from causeway.window import HOUR_NS, MINUTE_NS, SECOND_NS, Window
+from causeway.window import HOUR_NS, MINUTE_NS, SECOND_NS, Window, iso
 
 # What came late is in it, and rollups over Elasticsearch are computed.
 SETTLED_NS = 2 * MINUTE_NS
@@ -39,6 +40,9 @@ class ImpactHistory:
         return self.impacts.get(service, (None,) * len(self.hours_ns))
 
 
+NO_HISTORY = ImpactHistory((), {})
+
+
 def history_of(state: State, window: Window, service: str | None = None) -> ImpactHistory:
     """What is kept of the hours that begin in the window."""
     marks = state.impact_history(window.start_ns, window.end_ns, service=service)
@@ -54,6 +58,12 @@ def history_of(state: State, window: Window, service: str | None = None) -> Impa
 def recent_history(state: State, end_ns: int, service: str | None = None) -> ImpactHistory:
     """As `history_of`, of the RECENT_NS that end there."""
     return history_of(state, Window(max(0, end_ns - RECENT_NS), end_ns), service)
+
+
+def history_json(history: ImpactHistory) -> dict[str, Any]:
+    """The document of `GET /api/v1/impact/history`, see docs/json.md."""
+    services = {name: list(series) for name, series in history.impacts.items()}
+    return {"hours": [iso(hour) for hour in history.hours_ns], "services": services}
 
 
 def job(context: JobContext) -> float:

@@ -114,11 +114,7 @@ class _Budget:
         if calls < CALLS_MIN:
             return _part("budget", None, "few", {"calls": calls, "calls_min": CALLS_MIN})
         burn = min(burns)
-        values: dict[str, MessageValue] = {
-            "burn": errors / calls / (1.0 - OBJECTIVE),
-            "ratio": errors / calls,
-            "objective": OBJECTIVE,
-        }
+        values: dict[str, MessageValue] = {"burn": burn, "ratio": errors / calls, "objective": OBJECTIVE}
         if burn <= 1.0:
             return _part("budget", 0.0, "over" if burns[0] > 1.0 else "fine", values)
         return _part("budget", math.log(burn) / math.log(BURN_MAX), "burns", values)

@@ -41,8 +41,12 @@ def risks(world: World, impacts: Iterable[ServiceImpact], findings: Iterable[Fin
     findings: of a patrol of this World. A node about which nothing is known has risk 0 and all parts unknown.
     """
     scored = tuple(impacts)
-    parts = likelihood_parts(world, findings, {one.service: one.redundancy for one in scored})
-    found = [_risk(one, parts.get(one.service, ())) for one in scored]
+    return risks_of(scored, likelihood_parts(world, findings, {one.service: one.redundancy for one in scored}))
+
+
+def risks_of(impacts: Iterable[ServiceImpact], parts: Mapping[str, tuple[LikelihoodPart, ...]]) -> tuple[Risk, ...]:
+    """As `risks`, for who has the `likelihood_parts` already."""
+    found = [_risk(one, parts.get(one.service, ())) for one in impacts]
     return tuple(sorted(found, key=lambda one: (-one.risk, -one.likelihood, -one.impact, one.service)))
 
 

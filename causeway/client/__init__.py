@@ -21,6 +21,8 @@ from typing import Self
 
 import pandas as pd
 
+from causeway.client.consequences import Consequences as Consequences
+from causeway.client.consequences import consequences_of
 from causeway.client.frames import frame, rows
 from causeway.client.graphs import Graph as Graph
 from causeway.client.graphs import GraphDiff as GraphDiff
@@ -157,10 +159,46 @@ class Client:
             options["before"] = f"{earlier.start_ns}/{earlier.end_ns}"
         return graph_diff_of(self._source.document("graph/diff", _window(start, end), options))
 
-    def impact(self, start: Time = None, end: Time = None) -> pd.DataFrame:
-        """How much each service matters, 0-100, highest first, with the parts of the score."""
-        document = self._source.document("impact", _window(start, end))
+    def impact(
+        self, start: Time = None, end: Time = None, *, level: str = "service", fast: bool = False
+    ) -> pd.DataFrame:
+        """How much each service matters, 0-100, highest first, with the parts of the score.
+
+        level: service, operation, instance or version. fast: estimated from call ratios, no traces are read.
+        """
+        options = {"level": level} | ({"fast": "true"} if fast else {})
+        document = self._source.document("impact", _window(start, end), options)
         return rows(document["services"], first=("service", "impact"))
+
+    def risk(self, start: Time = None, end: Time = None, *, fast: bool = False) -> pd.DataFrame:
+        """How likely each service is to fail soon times its impact, highest first; a column for each part."""
+        document = self._source.document("risk", _window(start, end), {"fast": "true"} if fast else {})
+        found = [
+            {
+                **{key: one[key] for key in one if key != "parts"},
+                **{part["name"]: part["value"] for part in one["parts"]},
+            }
+            for one in document["risks"]
+        ]
+        return rows(found, first=("service", "risk", "likelihood", "impact"))
+
+    def blast_radius(self, target: str, start: Time = None, end: Time = None) -> Consequences:
+        """Who is hit when the target fails, and what each journey loses. target: as for `causeway blast`."""
+        return consequences_of(self._source.document("blast", _window(start, end), {"target": target}))
+
+    def what_if(
+        self,
+        start: Time = None,
+        end: Time = None,
+        *,
+        remove: str | None = None,
+        slow: str | None = None,
+        by: str | None = None,
+    ) -> Consequences:
+        """What every journey suffers when a target is removed, or becomes slower by `200ms` or `x2`."""
+        asked = {"remove": remove, "slow": slow, "by": by}
+        options = {name: value for name, value in asked.items() if value is not None}
+        return consequences_of(self._source.document("whatif", _window(start, end), options))
 
     def diagnose(self, start: Time = None, end: Time = None) -> Diagnosis:
         """What broke in the window, since when, and why."""

@@ -31,7 +31,7 @@ def render(view: View, services: Services, _values: Mapping[str, str]) -> Compon
     impacts = services.measured_impact(view.steady_window, patient=False) or services.impact(view.window)
     if not impacts:
         return no_spans(view, services, title=title)
-    risks = services.risks(view.window)
+    risks = services.risks(view.window, impacts)
     at_risk = view.address.get("tab") == "risk"
     parts: list[Any] = [
         heading(title),
@@ -75,7 +75,7 @@ def _tabs(view: View, *, at_risk: bool, known: bool) -> Component:
 
 
 def _ranking(view: View, services: Services, impacts: Sequence[ServiceImpact], risks: Sequence[Risk]) -> Component:
-    history = services.impact_history(view.window)
+    history = services.impact_history(view.window).impacts
     rows = impact_rows(
         view,
         impacts,

@@ -16,8 +16,9 @@ from analytics.callgraph.graph import CallGraph, call_graph
 from analytics.callgraph.level import Level
 from analytics.callgraph.levels import finer_graph
 from analytics.impact.blast import BlastRadius, blast_radius
+from analytics.impact.history import ImpactHistory
 from analytics.impact.model import ImpactModel, read_model
-from analytics.impact.risk import Risk
+from analytics.impact.risk import Risk, risks
 from analytics.impact.scores import ServiceImpact, impact_scores
 from analytics.impact.target import Target
 from analytics.impact.whatif import Change, WhatIf, what_if
@@ -32,7 +33,7 @@ from causeway.errors import StoreError
 from causeway.findings import Diagnosis, Incident, PatrolReport, Verdict
 from causeway.state.records import PatrolMark, PatrolRun
 from causeway.stores.contract import LogFilter, Page, SpanFilter, StoreStatus
-from causeway.window import Window
+from causeway.window import HOUR_NS, Window
 from dashboards.journeys import Journey, journey_of
 from dashboards.live import red_pair, report_inside, table_page
 from dashboards.readings import Red
@@ -118,11 +119,15 @@ class ShopServices:
     def what_if(self, window: Window, change: Change) -> WhatIf | None:
         return what_if(read_model(self.store, self.graph(window)), change)
 
-    def risks(self, window: Window) -> Sequence[Risk]:  # noqa: ARG002
-        return ()
+    def sampled_model(self, window: Window) -> ImpactModel:
+        return read_model(self.store, self.graph(window))
 
-    def impact_history(self, window: Window) -> Mapping[str, Sequence[float | None]]:  # noqa: ARG002
-        return {"frontend": [70.0, None, 72.0, 75.0]}
+    def risks(self, window: Window, impacts: Sequence[ServiceImpact]) -> Sequence[Risk]:
+        return risks(self.world(window), impacts, self.patrol(window).findings)
+
+    def impact_history(self, window: Window) -> ImpactHistory:
+        hours = tuple(window.end_ns // HOUR_NS * HOUR_NS - back * HOUR_NS for back in (4, 3, 2, 1))
+        return ImpactHistory(hours, {"frontend": (70.0, None, 72.0, 75.0)})
 
     def moment(self, window: Window, part: Window) -> Moment:
         return moment(self.store, part, expected(self.world(window)))
