@@ -72,6 +72,8 @@ def _known(impacts: Sequence[ServiceImpact]) -> Message:
     measured = sum(one.method is Method.TRACES for one in impacts)
     if not measured:
         return Message("impact.estimated")
+    if measured == len(impacts):
+        return Message("impact.measured_all")
     return Message("impact.measured", {"measured": measured, "all": len(impacts)})
 
 

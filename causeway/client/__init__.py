@@ -173,13 +173,10 @@ class Client:
     def risk(self, start: Time = None, end: Time = None, *, fast: bool = False) -> pd.DataFrame:
         """How likely each service is to fail soon times its impact, highest first; a column for each part."""
         document = self._source.document("risk", _window(start, end), {"fast": "true"} if fast else {})
-        found = [
-            {
-                **{key: one[key] for key in one if key != "parts"},
-                **{part["name"]: part["value"] for part in one["parts"]},
-            }
-            for one in document["risks"]
-        ]
+        found = []
+        for one in document["risks"]:
+            parts = {part["name"]: part["value"] for part in one["parts"]}
+            found.append({**{name: value for name, value in one.items() if name != "parts"}, **parts})
         return rows(found, first=("service", "risk", "likelihood", "impact"))
 
     def blast_radius(self, target: str, start: Time = None, end: Time = None) -> Consequences:
