@@ -21,6 +21,7 @@ SETTLED_NS = 2 * MINUTE_NS
 CATCH_UP_NS = 24 * HOUR_NS
 # What people are shown beside a score.
 RECENT_NS = 3 * 24 * HOUR_NS
+_CALLS = ("spans", "rollup_coverage")
 # Between two hours that are made up for, so that nothing else waits.
 PAUSE_S = 1.0
 
@@ -95,6 +96,6 @@ def hourly_impacts(reader: Reader, hour_ns: int) -> dict[str, float]:
 
 
 def _first_hour_ns(reader: Reader) -> int | None:
-    """The first hour with spans, also where it begins in the middle of one; None without any."""
-    table = next((one for one in reader.status().tables if one.name == "spans"), None)
-    return None if table is None or table.first_ns is None else table.first_ns // HOUR_NS * HOUR_NS
+    """The first hour with calls, also where it begins in the middle of one; None without any."""
+    tables = [one for one in reader.status().tables if one.name in _CALLS]
+    return min((one.first_ns // HOUR_NS * HOUR_NS for one in tables if one.first_ns is not None), default=None)

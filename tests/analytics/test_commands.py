@@ -119,7 +119,7 @@ def test_nothing_in_the_window_is_unknown_and_says_what_there_is(ask) -> None:
     [
         (("graph", "--format", "svg"), "--format: no 'svg'"),
         (("graph", "--level", "pod"), "no level 'pod'"),
-        (("impact", "--format", "dot"), "--format: no 'dot'"),
+        (("impact", "--format", "svg"), "--format: no 'svg'"),
         (("graph", "--lang", "fr"), "--lang: no 'fr'"),
         (("diagnose", "--fail-on", "bad"), "--fail-on: no 'bad'"),
     ],
