@@ -148,6 +148,29 @@ def test_impact(client: Client, slow_payment: Shop) -> None:
     assert fans.loc["frontend", "fan_out_transitive"] == 6 and fans.loc["postgresql", "fan_in_transitive"] == 2
 
 
+def test_risk(client: Client, slow_payment: Shop) -> None:
+    """One row per node, a column for each part of the likelihood; what is not known is missing."""
+    risk = client.risk(*_times(slow_payment.fault_window))
+    assert risk["risk"].is_monotonic_decreasing
+    by_name = risk.set_index("service")
+    assert by_name.loc["payment", "likelihood"] > 0.3 and by_name.loc["payment", "anomaly"] > 0
+    assert {"budget", "saturation", "change", "fragility", "summary"} <= set(risk)
+
+
+def test_consequences(client: Client, slow_payment: Shop) -> None:
+    """Who is hit and what journeys lose, as frames; a slow-down adds what is waited for."""
+    times = _times(slow_payment.fault_window)
+    blast = client.blast_radius("payment", *times)
+    assert "frontend" in set(blast.victims["service"]) and blast.window == slow_payment.fault_window
+    assert blast.summary.startswith("If payment fails") and blast.failing is not None
+    removed = client.what_if(*times, remove="payment")
+    assert removed.victims["service"].tolist() == blast.victims["service"].tolist()
+    slower = client.what_if(*times, slow="payment", by="200ms")
+    assert slower.journeys["added_ms_mean"].max() > 0 and slower.failing is None
+    with pytest.raises(CausewayError, match="no service 'basket'"):
+        client.blast_radius("basket", *times)
+
+
 def test_diagnosis(client: Client, slow_payment: Shop) -> None:
     """The slow service is the first hypothesis, as an object and as a row with its sentences."""
     diagnosis = client.diagnose(*_times(slow_payment.fault_window))

@@ -187,14 +187,6 @@ def read(signal: DeltaSignal, files: tuple[DataFile, ...]) -> pa.Table:
     return in_full(pa.concat_tables(tables, promote_options="permissive"), TABLES[signal.name][0])
 
 
-def in_full(table: pa.Table, schema: pa.Schema) -> pa.Table:
-    """The table with all columns of the schema, in its order; null where files are older than a column."""
-    for column in schema:
-        if column.name not in table.column_names:
-            table = table.append_column(column, pa.nulls(table.num_rows, column.type))
-    return table.select(schema.names)
-
-
 def read_columns(file: DataFile, columns: list[str]) -> pa.Table:
     """Some columns of one file."""
     return pq.ParquetFile(file.path).read(columns)

@@ -15,7 +15,7 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from causeway.stores.embedded.delta import DeltaSignal
-from causeway.stores.embedded.parquet import in_full
+from causeway.stores.older import in_full
 from causeway.stores.linking.hashing import IdentitySet
 from causeway.stores.linking.identity import IDENTITIES
 from causeway.window import MINUTE_NS
