@@ -104,7 +104,8 @@ class RollupDocuments:
     def read(self, name: str, window: Window) -> pa.Table:
         """The rows of one rollup table with slots in the window, of all minutes, not summed.
 
-        A minute computed before a table was there has no rows of it, one computed before a column null. Raises StoreError.
+        Minutes computed before a table was there have no rows of it, those from before a column null in it.
+        Raises StoreError.
         """
         schema = records.TABLES[name][0]
         meets: list[Clause] = [
@@ -117,9 +118,7 @@ class RollupDocuments:
         for start in range(0, len(missing), FETCHED_AT_ONCE):
             for minute, hit in self._by_id(missing[start : start + FETCHED_AT_ONCE], f"tables.{name}").items():
                 text = hit["_source"].get("tables", {}).get(name)
-                tables[minute] = (
-                    schema.empty_table() if text is None else in_full(decode(text), schema).cast(schema)
-                )
+                tables[minute] = schema.empty_table() if text is None else in_full(decode(text), schema).cast(schema)
                 self._kept.put(name, minute, int(hit["_version"]), tables[minute])
         whole = pa.concat_tables([tables[minute] for minute in sorted(tables)]) if tables else schema.empty_table()
         slot = whole["slot_ns"]

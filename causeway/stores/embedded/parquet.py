@@ -14,6 +14,7 @@ import pyarrow.parquet as pq
 from causeway.records import ATTRIBUTES, TABLES
 from causeway.stores.embedded import file_index
 from causeway.stores.embedded.delta import DataFile, DeltaSignal
+from causeway.stores.older import in_full
 from causeway.window import DAY_NS
 
 ROW_GROUP_ROWS = 131_072  # a query reads whole row groups; the Bloom filters are one a group
