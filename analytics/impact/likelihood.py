@@ -1,4 +1,4 @@
-"""How likely a service is to fail soon: five reasons, each between 0 and 1 or unknown. See docs/impact.md.
+"""How likely a service is to fail soon: five reasons, each between 0 and 1 or unknown. See docs/risk.md.
 
 Nothing here is learned. What the numbers mean is a decision that is written down, so that anybody can disagree.
 """
@@ -60,6 +60,11 @@ class LikelihoodPart:
     value: float | None
     weight: float
     reason: Message
+
+    @property
+    def inherited(self) -> bool:
+        """Whether it is 0 because it counts for a service that this one calls."""
+        return self.reason.id.endswith("_inherited")
 
 
 def likelihood(parts: Iterable[LikelihoodPart]) -> float:

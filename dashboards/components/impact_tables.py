@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from dash import html
 from dash.development.base_component import Component
 
-from analytics.impact.risk import Risk
+from analytics.impact.risk import Risk, telling
 from analytics.impact.scores import ImpactPart, ServiceImpact
 from causeway.messages import catalogue, quantity
 from causeway.wire import sentence
