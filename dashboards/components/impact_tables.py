@@ -164,9 +164,7 @@ def risk_table(view: View, risks: Sequence[Risk]) -> Component:
 
 def risk_reason(view: View, one: Risk, *, reasons_max: int = REASONS_MAX) -> str:
     """What raises the likelihood, the strongest first, and what is not known."""
-    known = [part for part in one.parts if part.value]
-    known.sort(key=lambda part: -(part.value or 0.0) * part.weight)
-    words = [sentence(part.reason, view.language) for part in known[:reasons_max]]
+    words = [sentence(part.reason, view.language) for part in telling(one)[:reasons_max]]
     if not words:
         words = [sentence(one.summary, view.language)]
     if one.unknown:
