@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
+from random import Random
 
 import numpy as np
+import pandas as pd
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from analytics.callgraph.graph import call_graph
@@ -27,7 +29,7 @@ from analytics.impact.risk import Risk, risk_json, risk_verdict, risks
 from analytics.impact.scores import impact_scores
 from analytics.impact.show_risk import risks_csv
 from analytics.patrol.run import patrol
-from analytics.world import World
+from analytics.world import CallSeries, World
 from causeway.findings import Finding, Message, Verdict
 from causeway.messages import LANGUAGES
 from causeway.window import HOUR_NS
@@ -231,3 +233,54 @@ def test_csv_has_a_column_for_each_part() -> None:
     assert lines[0] == "service,type,risk,likelihood,impact,budget,anomaly,saturation,change,fragility,summary"
     database = next(line for line in lines if line.startswith("orders-db,"))
     assert ",,," in database
+
+
+def renamed(world: World, findings: Sequence[Finding], names: Mapping[str, str]) -> tuple[World, list[Finding]]:
+    """The same World with other names for its nodes."""
+
+    def series(one: CallSeries) -> CallSeries:
+        keys = one.keys.to_frame(index=False)
+        own = [level for level in ("service", "caller", "callee") if level in keys]
+        return replace(one, keys=pd.MultiIndex.from_frame(keys.assign(**{key: keys[key].map(names) for key in own})))
+
+    events = world.events.assign(service=world.events["service"].map(lambda name: names.get(name, name)))
+    meta = world.metrics.meta
+    other = replace(
+        world,
+        nodes=world.nodes.rename(index=dict(names)),
+        edges=world.edges.assign(caller=world.edges["caller"].map(names), callee=world.edges["callee"].map(names)),
+        services=series(world.services),
+        edge_series=series(world.edge_series),
+        instances=series(world.instances),
+        events=events,
+        metrics=replace(world.metrics, meta=meta.assign(service=meta["service"].map(names))),
+    )
+    return other, [replace(one, entity=names.get(one.entity, one.entity)) for one in findings]
+
+
+@settings(max_examples=10, deadline=None)
+@given(kind=st.sampled_from(FAULTS), random=st.randoms(use_true_random=False))
+def test_names_do_not_matter(kind: str, random: Random) -> None:
+    """Whatever the nodes are called, each has the likelihood that it had, part by part."""
+    world = shop_world(faults=[kind])
+    impacts = impact_scores(world, call_graph(world))
+    findings = patrol(world, call_graph(world), impacts).findings
+    spread = {one.service: one.redundancy for one in impacts}
+    given_names = [str(name) for name in world.nodes.index]
+    names = dict(zip(given_names, random.sample(given_names, len(given_names)), strict=True))
+    before = likelihood_parts(world, findings, spread)
+    after = likelihood_parts(*renamed(world, findings, names), {names[name]: one for name, one in spread.items()})
+    for name, parts in before.items():
+        assert [one.value for one in after[names[name]]] == [one.value for one in parts], name
+
+
+def test_a_service_without_data_is_never_first() -> None:
+    """It is listed, everything about it is unknown, and it comes after all about which something speaks."""
+    world = shop_world(faults=["errors"])
+    silent = world.nodes.iloc[:1].rename(index={world.nodes.index[0]: "a-silent-one"})
+    silent = silent.assign(calls=0, errors=0, type="service")
+    world = replace(world, nodes=pd.concat([world.nodes, silent]))
+    found = risks_of_world(world)
+    one = next(each for each in found if each.service == "a-silent-one")
+    assert one.risk == 0.0 and {"budget", "anomaly", "saturation", "fragility"} <= set(one.unknown)
+    assert found[0].risk > 0 and risks_of_world(world) == found
