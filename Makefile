@@ -13,6 +13,8 @@ NODE := .venv/.node
 MANIFESTS := $(shell find tests -name 'package*.json' -not -path '*/node_modules/*' 2>/dev/null)
 # Options for the commands below: make test ARGS="tests/test_window.py -k parse", make demo ARGS="--fault slow-db"
 ARGS ?=
+# Test files at a time; many tests wait for servers rather than compute.
+WORKERS ?= 2
 
 .PHONY: help demo test lint types servers lock wheel setup clean
 
@@ -23,7 +25,7 @@ demo: $(PACKAGE) ## set everything up and start the platform with a demonstratio
 	@exec $(BIN)/causeway demo $(ARGS)
 
 test: $(PACKAGE) $(NODE) ## set up what is missing and run all tests
-	@$(BIN)/pytest $(ARGS)
+	@$(BIN)/pytest -n $(WORKERS) --dist loadfile --no-loadscope-reorder $(ARGS)
 
 setup: $(PACKAGE) ## make .venv with the locked dependencies and the package
 

@@ -9,7 +9,7 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from causeway.findings import Message, MessageValue
 from causeway.messages import MISSING, text
-from causeway.window import DAY_NS, SECOND_NS, Window
+from causeway.window import DAY_NS, MINUTE_NS, SECOND_NS, Window
 from dashboards.address import Address
 from dashboards.theme import Theme, theme_called
 
@@ -32,6 +32,15 @@ class View:
     def live(self) -> bool:
         """Whether the window moves with the clock."""
         return self.address.preset is not None
+
+    @property
+    def steady_window(self) -> Window:
+        """The window for what is too costly to follow the clock closely: it moves by whole minutes, or by a 60th."""
+        if not self.live:
+            return self.window
+        step_ns = max(MINUTE_NS, self.window.duration_ns // 60)
+        end_ns = self.window.end_ns // step_ns * step_ns
+        return Window(end_ns - self.window.duration_ns, end_ns)
 
     def say(self, message: Message | str, **values: MessageValue) -> str:
         """The sentence in the viewer's language; a bare name is one of this room's (`pages.name`)."""

@@ -14,6 +14,13 @@ from tests.small_store import Shop, shop_batch
 HOME = Path(__file__).resolve().parent.parent
 
 
+@pytest.hookimpl(trylast=True)
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Files with slow tests come first, so that no worker is left alone with them at the end."""
+    slow = {item.path for item in items if item.get_closest_marker("slow")}
+    items.sort(key=lambda item: item.path not in slow)
+
+
 @pytest.fixture(scope="session")
 def shared_data() -> Path:
     """The folder of recorded telemetry: `CAUSEWAY_SHARED_DATA`, or `../shared/data` next to the checkout."""

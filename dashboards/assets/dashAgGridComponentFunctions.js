@@ -41,6 +41,40 @@
         element("span", { className: "bar-fill", style: { width: (share * 100).toFixed(1) + "%" } })),
       text !== null ? element("span", { className: "bar-text" }, text) : null);
   };
+  function percent(share) { return (Math.max(0, Math.min(1, Number(share) || 0)) * 100).toFixed(1) + "%"; }
+  /* A share with its bounds: value, data[field_low] and data[field_high] in [0, 1]; bounds may be missing. */
+  components.IntervalCell = function (props) {
+    var data = props.data || {}, low = data[props.field + "_low"], high = data[props.field + "_high"];
+    var known = typeof low === "number" && typeof high === "number";
+    return element("span", { className: "bar-cell", title: data[props.field + "_title"] },
+      element("span", { className: "bar-track tall" },
+        element("span", { className: "bar-fill soft", style: { width: percent(props.value) } }),
+        known ? element("span", { className: "whisker", style: { left: percent(low), width: percent(high - low) } }) : null),
+      element("span", { className: "bar-text" }, data[props.textField]));
+  };
+  /* More to the right, less to the left of the middle: value in [-1, 1]. */
+  components.ChangeCell = function (props) {
+    var data = props.data || {}, value = Math.max(-1, Math.min(1, Number(props.value) || 0));
+    return element("span", { className: "bar-cell", title: data[props.field + "_title"] },
+      element("span", { className: "bar-track tall middle" },
+        element("span", {
+          className: "bar-fill" + (value < 0 ? " less" : ""),
+          style: { left: percent(0.5 + Math.min(0, value) / 2), width: percent(Math.abs(value) / 2) }
+        })),
+      element("span", { className: "bar-text" }, data[props.textField]));
+  };
+  /* A whole made of coloured parts: data[field_parts] = [{width in [0, 1], colour, title}]. */
+  components.StackCell = function (props) {
+    var data = props.data || {};
+    var parts = (data[props.field + "_parts"] || []).map(function (part, i) {
+      return element("span", {
+        key: i, className: "bar-part", title: part.title, style: { width: percent(part.width), background: part.colour }
+      });
+    });
+    return element("span", { className: "bar-cell", title: data[props.field + "_title"] },
+      element("span", { className: "bar-track tall stack" }, parts),
+      element("span", { className: "bar-text" }, data[props.textField]));
+  };
   /* value: list of numbers or nulls. */
   components.SparkCell = function (props) {
     var values = props.value || [];

@@ -66,6 +66,12 @@ def no_spans(view: View, services: Services, *, title: str, service: str | None 
     return page_body([heading(title), answer(view, Verdict.UNKNOWN, sentence), *words])
 
 
+def waiting(view: View, *, title: str, sentence: str) -> Component:
+    """A page whose answer is still being worked out; the next refresh brings it."""
+    bones = [html.Div(className="bone bone-chart") for _ in range(2)]
+    return page_body([heading(title), answer(view, Verdict.UNKNOWN, sentence), html.Div(bones, className="skeleton")])
+
+
 def nothing(sentence: str) -> Component:
     """A part of a page without content."""
     return html.Div([icon("info"), html.Span(sentence)], className="nothing")

@@ -19,7 +19,17 @@ ROW_PX, HEAD_PX = 34, 34
 # A table this long scrolls inside its card.
 ROWS_SHOWN_MAX = 14
 # On a phone the table scrolls sideways rather than cutting numbers off.
-WIDTH_MIN_PX = {"name": 140, "number": 96, "bar": 112, "prose": 220, "waterfall": 360}
+WIDTH_MIN_PX = {
+    "name": 140,
+    "number": 96,
+    "bar": 112,
+    "interval": 160,
+    "change": 160,
+    "stack": 160,
+    "prose": 220,
+    "waterfall": 360,
+}
+BARS = frozenset({"bar", "interval", "change", "stack"})
 # The grid takes its colours from our variables, so that both themes fit without the server.
 _THEME = (
     "themeQuartz.withParams({backgroundColor: 'transparent', foregroundColor: 'var(--text)', "
@@ -33,9 +43,12 @@ _THEME = (
 
 @dataclass(frozen=True, slots=True)
 class Column:
-    """One column. kind: name, number, bar, spark, text, prose (may take several lines), tree, waterfall.
+    """One column. kind: name, number, bar, interval, change, stack, spark, text, prose (may take several lines), tree,
+    waterfall.
 
-    A number column `x` shows `x_text`, beside it `x_usual`, and is coloured by the verdict in `x_off`.
+    A number column `x` shows `x_text`, beside it `x_usual`, and is coloured by the verdict in `x_off`. A bar is long
+    as `x` in [0, 1], an interval has bounds `x_low` and `x_high` besides, a change is in [-1, 1] and begins in the
+    middle, a stack is made of `x_parts` (width in [0, 1], colour, title). All show `x_text`, and `x_title` on hover.
     """
 
     field: str
@@ -100,8 +113,8 @@ def _definition(column: Column) -> dict[str, Any]:
             "usualField": f"{column.field}_usual",
             "offField": f"{column.field}_off",
         }
-    if column.kind == "bar":
-        definition["cellRendererParams"] = {"textField": f"{column.field}_text"}
+    if column.kind in BARS:
+        definition["cellRendererParams"] = {"textField": f"{column.field}_text", "field": column.field}
         definition["sortingOrder"] = ["desc", "asc", None]
     if column.kind == "prose":
         definition.update(wrapText=True, autoHeight=True, cellClass="prose")
@@ -111,6 +124,9 @@ def _definition(column: Column) -> dict[str, Any]:
         "name": "NameCell",
         "number": "NumberCell",
         "bar": "BarCell",
+        "interval": "IntervalCell",
+        "change": "ChangeCell",
+        "stack": "StackCell",
         "spark": "SparkCell",
         "tree": "TreeCell",
         "waterfall": "WaterfallCell",

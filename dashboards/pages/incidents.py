@@ -86,4 +86,4 @@ def _rows(view: View, incidents: Sequence[Incident]) -> list[Row]:
     return rows
 
 
-PAGE = Page(name="incidents", path="/incidents", title="title_incidents", render=render, nav=(5, "alert-triangle"))
+PAGE = Page(name="incidents", path="/incidents", title="title_incidents", render=render, nav=(6, "alert-triangle"))

@@ -71,4 +71,4 @@ def _form(view: View, services: Services) -> Component:
     return html.Form(fields, action="/logs", className="filters")
 
 
-PAGE = Page(name="logs", path="/logs", title="title_logs", render=render, nav=(4, "file-text"))
+PAGE = Page(name="logs", path="/logs", title="title_logs", render=render, nav=(5, "file-text"))

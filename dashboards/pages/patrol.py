@@ -241,4 +241,4 @@ def _runs(view: View, history: Sequence[PatrolMark]) -> Component | None:
     )
 
 
-PAGE = Page(name="patrol", path="/patrol", title="title_patrol", render=render, nav=(6, "shield-check"))
+PAGE = Page(name="patrol", path="/patrol", title="title_patrol", render=render, nav=(7, "shield-check"))

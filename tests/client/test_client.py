@@ -113,6 +113,32 @@ def test_graph(client: Client, slow_payment: Shop) -> None:
     assert network.nodes["redis"]["type"] == "database"
 
 
+def test_graph_of_operations(client: Client, slow_payment: Shop) -> None:
+    """A finer graph has the same calls between services; `service` and `hops` cut out a part of it."""
+    times = _times(slow_payment.fault_window)
+    services, operations = client.graph(*times), client.graph(*times, level="operation")
+    assert operations.level == "operation" and operations.depth["longest_calls"] >= 2
+    pairs = ["caller_service", "callee_service"]
+    assert (
+        operations.edges.groupby(pairs)["calls"].sum().to_dict()
+        == services.edges.groupby(pairs)["calls"].sum().to_dict()
+    )
+    near = client.graph(*times, level="operation", service="payment", hops=1)
+    assert set(near.edges["caller_service"]) == {"frontend", "payment"}
+
+
+def test_graph_diff(client: Client, slow_payment: Shop) -> None:
+    """The fault shows on the calls to the slow service; a window against itself has no difference."""
+    times = _times(slow_payment.fault_window)
+    found = client.graph_diff(*times, before=_times(Window(slow_payment.window.start_ns, times[0])))
+    slow = found.edges.set_index(["caller", "callee"]).loc[("frontend", "payment")]
+    assert slow["status"] == "changed" and slow["changes"] == ["latency"] and slow["latency_ms_mean_after"] > 300
+    assert not found.edges["first_seen"].isna().any() and found.after == slow_payment.fault_window
+    assert client.graph_diff(*times, before=times).differs.empty
+    with pytest.raises(CausewayError, match="no level 'pod'"):
+        client.graph_diff(*times, level="pod")
+
+
 def test_impact(client: Client, slow_payment: Shop) -> None:
     """One row per node, highest first, with its fans as columns."""
     impact = client.impact(*_times(slow_payment.fault_window))
@@ -120,6 +146,29 @@ def test_impact(client: Client, slow_payment: Shop) -> None:
     assert impact["impact"].is_monotonic_decreasing and impact["impact"].between(0, 100).all()
     fans = impact.set_index("service")
     assert fans.loc["frontend", "fan_out_transitive"] == 6 and fans.loc["postgresql", "fan_in_transitive"] == 2
+
+
+def test_risk(client: Client, slow_payment: Shop) -> None:
+    """One row per node, a column for each part of the likelihood; what is not known is missing."""
+    risk = client.risk(*_times(slow_payment.fault_window))
+    assert risk["risk"].is_monotonic_decreasing
+    by_name = risk.set_index("service")
+    assert by_name.loc["payment", "likelihood"] > 0.3 and by_name.loc["payment", "anomaly"] > 0
+    assert {"budget", "saturation", "change", "fragility", "summary"} <= set(risk)
+
+
+def test_consequences(client: Client, slow_payment: Shop) -> None:
+    """Who is hit and what journeys lose, as frames; a slow-down adds what is waited for."""
+    times = _times(slow_payment.fault_window)
+    blast = client.blast_radius("payment", *times)
+    assert "frontend" in set(blast.victims["service"]) and blast.window == slow_payment.fault_window
+    assert blast.summary.startswith("If payment fails") and blast.failing is not None
+    removed = client.what_if(*times, remove="payment")
+    assert removed.victims["service"].tolist() == blast.victims["service"].tolist()
+    slower = client.what_if(*times, slow="payment", by="200ms")
+    assert slower.journeys["added_ms_mean"].max() > 0 and slower.failing is None
+    with pytest.raises(CausewayError, match="no service 'basket'"):
+        client.blast_radius("basket", *times)
 
 
 def test_diagnosis(client: Client, slow_payment: Shop) -> None:

@@ -25,11 +25,61 @@ def test_the_graph_has_its_fixed_shape(client: TestClient) -> None:
     assert any(node["id"] == "frontend" and node["type"] == "service" for node in graph["nodes"])
 
 
+def test_the_graph_is_answered_at_every_level(client: TestClient) -> None:
+    """Operations are nodes of their service; `service` and `hops` cut out its neighbourhood."""
+    asked = {**WINDOW, "level": "operation", "service": "payment", "hops": "1"}
+    graph = client.get("/api/v1/graph", params=asked).json()
+    assert graph["level"] == "operation"
+    assert {node["id"] for node in graph["nodes"] if node["service"] == "payment"} == {"payment › Charge"}
+    assert {edge["callee_service"] for edge in graph["edges"]} == {"payment", "bank-gateway"}
+
+
+def test_changes_of_the_graph_are_answered(client: TestClient) -> None:
+    """A window against itself has no change; one from before the data has every edge as new."""
+    same = client.get("/api/v1/graph/diff", params={**WINDOW, "before": "-15m/now"}).json()
+    assert same["counts"]["same"] + same["counts"]["too_few"] == len(same["edges"]) > 0
+    fresh = client.get("/api/v1/graph/diff", params={**WINDOW, "before": "2001-01-01/2001-01-02"}).json()
+    assert fresh["counts"]["new"] == len(fresh["edges"]) > 0
+    assert {"before", "after", "looked", "traffic_ratio", "nodes"} <= set(fresh)
+
+
 def test_impact_has_its_fixed_shape(client: TestClient) -> None:
     """Scores come with their parts."""
     services = client.get("/api/v1/impact", params=WINDOW).json()["services"]
     keys = {"service", "impact", "fan_in", "fan_out", "entry_share", "betweenness", "pagerank", "articulation"}
     assert keys <= set(services[0])
+
+
+def test_impact_is_answered_at_every_level_and_by_the_hour(client: TestClient) -> None:
+    """Operations are nodes; a fast answer is an estimate; what is kept comes by service."""
+    finer = client.get("/api/v1/impact", params={**WINDOW, "level": "operation"}).json()
+    assert finer["level"] == "operation" and any(" › " in one["service"] for one in finer["services"])
+    fast = client.get("/api/v1/impact", params={**WINDOW, "fast": "true"}).json()
+    assert {one["method"] for one in fast["services"]} == {"graph"}
+    history = client.get("/api/v1/impact/history", params=WINDOW).json()
+    assert len(history["hours"]) == len(history["services"]["frontend"]) > 0
+
+
+def test_risk_is_answered(client: TestClient) -> None:
+    """With every part and its reason, the highest first."""
+    found = client.get("/api/v1/risk", params={**WINDOW, "lang": "zh-CN"}).json()["risks"]
+    assert [one["risk"] for one in found] == sorted((one["risk"] for one in found), reverse=True)
+    by_name = {one["service"]: one for one in found}
+    assert by_name["payment"]["likelihood"] > 0.3 and len(by_name["payment"]["parts"]) == 5
+
+
+def test_consequences_are_answered(client: TestClient) -> None:
+    """Of a failure and of a change; what cannot be told is a 400 that says why."""
+    blast = client.get("/api/v1/blast", params={**WINDOW, "target": "payment"}).json()
+    removed = client.get("/api/v1/whatif", params={**WINDOW, "remove": "payment"}).json()
+    assert blast["victims"] == removed["victims"] and blast["victims"]
+    for path, asked, reason in (
+        ("blast", {"target": "basket"}, "no service 'basket'"),
+        ("whatif", {}, "either --remove"),
+    ):
+        refused = client.get(f"/api/v1/{path}", params={**WINDOW, **asked})
+        assert refused.status_code == 400 and reason in refused.json()["error"]["message"]
+    assert client.get("/api/v1/blast", params=WINDOW).status_code in {400, 422}
 
 
 def test_findings_can_be_read_back(client: TestClient) -> None:
@@ -82,6 +132,9 @@ def test_a_trace_by_id(client: TestClient) -> None:
         ("/api/v1/nothing", 404),
         ("/api/v1/tables/users", 400),
         ("/api/v1/graph?from=yesterday", 400),
+        ("/api/v1/graph?level=pod", 400),
+        ("/api/v1/graph?service=nobody", 400),
+        ("/api/v1/graph/diff?before=soon", 400),
         ("/api/v1/spans?limit=0", 422),
         ("/api/v1/incidents/77", 404),
     ],

@@ -14,6 +14,7 @@ import pyarrow.parquet as pq
 from causeway.records import ATTRIBUTES, TABLES
 from causeway.stores.embedded import file_index
 from causeway.stores.embedded.delta import DataFile, DeltaSignal
+from causeway.stores.older import in_full
 from causeway.window import DAY_NS
 
 ROW_GROUP_ROWS = 131_072  # a query reads whole row groups; the Bloom filters are one a group
@@ -50,6 +51,7 @@ LAYOUTS: dict[str, Layout] = {
             "scope",
             "resource_id",
             "trace_state",
+            "adjusted_count_milli",
             "attributes.key_value.key",
             "attributes.key_value.value",
             "events.list.element.name",
@@ -84,6 +86,8 @@ LAYOUTS: dict[str, Layout] = {
     "series": Layout(sort=("name", "series_id")),
     "resources": Layout(sort=("service", "resource_id")),
     "rollup_edges": Layout(sort=("caller", "callee", "slot_ns")),
+    "rollup_calls": Layout(sort=("caller", "callee", "slot_ns")),
+    "rollup_instance_calls": Layout(sort=("caller", "callee", "slot_ns")),
     "rollup_operations": Layout(sort=("service", "operation", "slot_ns")),
     "rollup_instances": Layout(sort=("service", "instance", "slot_ns")),
     "rollup_coverage": Layout(sort=("service", "slot_ns")),
@@ -181,7 +185,7 @@ def read(signal: DeltaSignal, files: tuple[DataFile, ...]) -> pa.Table:
         if "." not in key and pa.types.is_string(signal.schema.field(key).type)
     ]
     tables = [pq.ParquetFile(file.path, read_dictionary=texts).read(names) for file in files]
-    return pa.concat_tables(tables, promote_options="permissive")
+    return in_full(pa.concat_tables(tables, promote_options="permissive"), TABLES[signal.name][0])
 
 
 def read_columns(file: DataFile, columns: list[str]) -> pa.Table:

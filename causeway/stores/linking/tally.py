@@ -3,61 +3,138 @@
 from __future__ import annotations
 
 import numpy as np
-import pyarrow as pa
 from numba import njit
 
-
-@njit(cache=True, nogil=True)
-def _sum_by(group: np.ndarray, values: np.ndarray, groups: int) -> np.ndarray:
-    out = np.zeros((groups, values.shape[0]), np.int64)
-    for i in range(len(group)):
-        place = group[i]
-        for j in range(values.shape[0]):
-            out[place, j] += values[j, i]
-    return out
+_M2 = np.uint64(0xBF58476D1CE4E5B9)
+_GROUPS_FIRST = 1 << 10
 
 
 class Tally:
-    """Collects (key columns, measures) and sums the measures over equal keys, exactly, in int64."""
+    """Sums measures over equal keys, exactly, in int64: about 30 ns a contribution. For one thread.
+
+    Contributions are added up as they come, in a hash table of the groups: memory grows with these alone.
+    """
 
     def __init__(self, keys: tuple[str, ...], measures: tuple[str, ...]) -> None:
-        self._keys, self._measures = keys, measures
-        self._parts: list[tuple[list[np.ndarray], np.ndarray]] = []
+        self._names, self._measures = keys, measures
+        self._count = 0
+        self._index = np.empty(0, np.int32)  # open addressing, twice the groups; -1 is free
+        self._keys = np.empty((0, len(keys)), np.int64)
+        self._sums = np.empty((0, len(measures)), np.int64)
 
     def add(self, keys: dict[str, np.ndarray], **measures: np.ndarray | int) -> None:
         """keys: (n,) integers each; measures: (n,) or one number for all; those not named are 0."""
         count = len(next(iter(keys.values())))
         if count == 0:
             return
-        values = np.zeros((len(self._measures), count), np.int64)
-        for place, name in enumerate(self._measures):
-            values[place] = measures.pop(name, 0)
-        assert not measures, measures
-        self._parts.append(([keys[name] for name in self._keys], values))
+        members = np.empty((len(self._names), count), np.int64)
+        for place, name in enumerate(self._names):
+            members[place] = keys[name]
+        constants = np.zeros(len(self._measures), np.int64)
+        places, varying = [], []
+        for name, value in measures.items():
+            place = self._measures.index(name)
+            if isinstance(value, np.ndarray):
+                places.append(place)
+                varying.append(value)
+            else:
+                constants[place] = value
+        values = np.empty((len(places), count), np.int64)
+        for row, column in enumerate(varying):
+            values[row] = column
+        self._add(members, values, np.array(places, np.int64), constants)
 
     def take(self) -> dict[str, np.ndarray] | None:
-        """The summed rows as columns, rows of all zeros left out, None if there are none; empties the tally."""
-        parts, self._parts = self._parts, []
-        if not parts:
+        """The summed rows as columns, rows of all zeros left out, None if there are none; empties the tally.
+
+        Rows in the order in which their keys first came.
+        """
+        kept = np.flatnonzero(self._sums[: self._count].any(axis=1))
+        keys, sums = self._keys[kept], self._sums[kept]
+        self._index[:] = -1
+        self._count = 0
+        if not len(kept):
             return None
-        columns = [np.concatenate([part[0][i] for part in parts]).astype(np.int64) for i in range(len(self._keys))]
-        values = np.concatenate([part[1] for part in parts], axis=1)
-        group = _codes(columns[0])
-        for column in columns[1:]:
-            codes = _codes(column)
-            group = _codes(group * (int(codes.max()) + 1) + codes)
-        count = int(group.max()) + 1
-        sums = _sum_by(group, values, count)
-        first = np.zeros(count, np.int64)
-        first[group[::-1]] = np.arange(len(group) - 1, -1, -1)
-        kept = np.flatnonzero(sums.any(axis=1))
-        if len(kept) == 0:
-            return None
-        rows = {name: column[first[kept]] for name, column in zip(self._keys, columns, strict=True)}
-        rows.update({name: sums[kept, i] for i, name in enumerate(self._measures)})
+        rows = {name: np.ascontiguousarray(keys[:, place]) for place, name in enumerate(self._names)}
+        rows.update({name: np.ascontiguousarray(sums[:, place]) for place, name in enumerate(self._measures)})
         return rows
 
+    def _add(self, members: np.ndarray, values: np.ndarray, places: np.ndarray, constants: np.ndarray) -> None:
+        done, hashes = 0, _hashes(members)
+        while True:
+            done, self._count = _accumulate(
+                self._index, self._keys, self._sums, self._count, members, hashes, values, places, constants, done
+            )
+            if done == members.shape[1]:
+                return
+            self._grow()
 
-def _codes(column: np.ndarray) -> np.ndarray:
-    """(n,) int64 codes 0.. in order of first appearance."""
-    return pa.array(column).dictionary_encode().indices.to_numpy(zero_copy_only=False).astype(np.int64)
+    def _grow(self) -> None:
+        size = max(_GROUPS_FIRST, 4 * len(self._keys))
+        keys, sums = np.empty((size, len(self._names)), np.int64), np.zeros((size, len(self._measures)), np.int64)
+        keys[: self._count], sums[: self._count] = self._keys[: self._count], self._sums[: self._count]
+        self._keys, self._sums = keys, sums
+        self._index = np.full(2 * size, -1, np.int32)
+        _place_all(self._index, _hashes(np.ascontiguousarray(keys[: self._count].T)))
+
+
+@njit(cache=True, nogil=True)
+def _accumulate(
+    index: np.ndarray,
+    keys: np.ndarray,
+    sums: np.ndarray,
+    count: int,
+    members: np.ndarray,
+    hashes: np.ndarray,
+    values: np.ndarray,
+    places: np.ndarray,
+    constants: np.ndarray,
+    first: int,
+) -> tuple[int, int]:
+    """Add the contributions from `first` on; returns the first one that found no room, and the groups there are."""
+    width, mask = members.shape[0], np.uint64(len(index) - 1)
+    for i in range(first, members.shape[1]):
+        if count == len(keys):
+            return i, count
+        place = hashes[i] & mask
+        while index[place] >= 0 and not _same(keys, index[place], members, i, width):
+            place = (place + np.uint64(1)) & mask
+        if index[place] < 0:
+            index[place] = count
+            keys[count] = members[:, i]
+            sums[count] = 0
+            count += 1
+        group = index[place]
+        for j in range(len(constants)):
+            sums[group, j] += constants[j]
+        for j in range(len(places)):
+            sums[group, places[j]] += values[j, i]
+    return members.shape[1], count
+
+
+@njit(cache=True, nogil=True, inline="always")  # a call for each row would cost as much again
+def _same(keys: np.ndarray, group: int, members: np.ndarray, row: int, width: int) -> bool:
+    different = 0
+    for j in range(width):
+        different |= keys[group, j] ^ members[j, row]
+    return different == 0
+
+
+@njit(cache=True, nogil=True)
+def _hashes(members: np.ndarray) -> np.ndarray:
+    out = np.zeros(members.shape[1], np.uint64)
+    for j in range(members.shape[0]):
+        for i in range(len(out)):
+            h = (out[i] ^ np.uint64(members[j, i])) * _M2
+            out[i] = h ^ (h >> np.uint64(32))
+    return out
+
+
+@njit(cache=True, nogil=True)
+def _place_all(index: np.ndarray, hashes: np.ndarray) -> None:
+    mask = np.uint64(len(index) - 1)
+    for group in range(len(hashes)):
+        place = hashes[group] & mask
+        while index[place] >= 0:
+            place = (place + np.uint64(1)) & mask
+        index[place] = group
