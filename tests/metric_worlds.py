@@ -67,9 +67,7 @@ def _tables(system: MetricSystem, baseline: Window) -> dict[str, pa.Table]:
         )
         times = baseline.start_ns + np.arange(len(values), dtype=np.int64) * MINUTE_NS
         samples.append(
-            pa.table(
-                {"series_id": pa.array([number] * len(values), pa.int64()), "time_ns": times, "value": values}
-            )
+            pa.table({"series_id": pa.array([number] * len(values), pa.int64()), "time_ns": times, "value": values})
         )
     points = pa.concat_tables(samples).append_column("start_ns", pa.nulls(sum(map(len, samples)), pa.int64()))
     return {

@@ -51,7 +51,7 @@ FAMILIES: tuple[Registered, ...] = (
     Registered(silence.FAMILY, _at_once(silence.observe), 1.1),
     Registered(changes.FAMILY, _at_once(changes.observe), 1.0),
     Registered(metrics.FAMILY, metrics.prepare, 0.7),
-    Registered(logs.FAMILY, logs.prepare, 0.7),
+    Registered(logs.FAMILY, logs.prepare, 1.0),
     Registered(structure.FAMILY, structure.prepare, 0.7),
     Registered(indicators.LATENCY, indicators.prepare_latency, 1.0),
     Registered(indicators.FAILING, indicators.prepare_failing, 1.0),

@@ -54,7 +54,7 @@ def nothing(family: str) -> Observations:
 
 def no_look(family: str) -> Look:
     """The look of a family whose signal is missing."""
-    return lambda split: nothing(family)
+    return lambda _: nothing(family)
 
 
 def _untold(row: int) -> Evidence:

@@ -43,7 +43,11 @@ def test_slow_waves_in_the_history_inflate_the_null() -> None:
     steady = rng.normal(0.0, 1.0, (40, SLOTS))
     wandering = np.cumsum(rng.normal(0.0, 1.0, (40, SLOTS)), axis=1)
     split = split_at(TIMELINE, 50)
-    assert np.median(null_inflation(steady, split)) < 1.4 < 2.0 < np.median(null_inflation(wandering, split))
+
+    def factor(values: np.ndarray) -> float:
+        return float(np.median(null_inflation(values, split.before, int(split.after.sum()))))
+
+    assert factor(steady) < 1.4 < 2.0 < factor(wandering)
     shifts, rise, _ = calibrated_p(wandering, split)
     assert np.mean(rise < 0.001) < 0.4 * np.mean(shifts.p_above < 0.001)
 
