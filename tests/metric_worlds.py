@@ -81,14 +81,7 @@ def _series(system: MetricSystem) -> list[tuple[str, str, str, dict[str, str], n
     minutes = HISTORY_MINUTES + WINDOW_MINUTES
     after = np.arange(minutes) >= HISTORY_MINUTES + FAULT_AFTER
     names = list(dict.fromkeys([*system.edges, *(callee for callees in system.edges.values() for callee in callees)]))
-    requests = {name: np.zeros(minutes) for name in names}
-    called = {callee for callees in system.edges.values() for callee in callees}
-    for name in names:
-        if name not in called:
-            requests[name] += np.round(600 * rng.lognormal(0, 0.03, minutes))
-    for name in _callers_first(system.edges, names):
-        for callee in system.edges.get(name, ()):
-            requests[callee] += requests[name]
+    requests = _requests(system, names, rng, minutes)
     latency, failing = {}, {}
     for name in reversed(_callers_first(system.edges, names)):
         own = rng.uniform(5, 40) * rng.lognormal(0, system.noise, minutes)
@@ -110,6 +103,19 @@ def _series(system: MetricSystem) -> list[tuple[str, str, str, dict[str, str], n
             pair = {"client": said[name], "server": said[callee]}
             found.append((said[name], DEPENDENCY, "1", pair, np.ones(minutes)))
     return found
+
+
+def _requests(system: MetricSystem, names: list[str], rng: np.random.Generator, minutes: int) -> dict[str, np.ndarray]:
+    """Requests a minute: some from outside at services nobody calls, and one each for every request of a caller."""
+    requests = {name: np.zeros(minutes) for name in names}
+    called = {callee for callees in system.edges.values() for callee in callees}
+    for name in names:
+        if name not in called:
+            requests[name] += np.round(600 * rng.lognormal(0, 0.03, minutes))
+    for name in _callers_first(system.edges, names):
+        for callee in system.edges.get(name, ()):
+            requests[callee] += requests[name]
+    return requests
 
 
 def _callers_first(edges: Mapping[str, Sequence[str]], names: list[str]) -> list[str]:
