@@ -27,6 +27,7 @@ P_CAUSE_UNSEEN = 1e-5  # where users notice nothing
 SCORE_MIN = 1.5
 SCORE_MIN_UNSEEN = 4.0
 P_HINT, SCORE_HINT = 0.1, 1.2  # where users notice nothing, what is at least worth a ranking without a verdict
+SCORE_HINT_ALONE = 1.8  # likewise, whatever its p: among a hundred services a lone fault seldom keeps a small one
 GROWTH_MIN_UNSEEN = 0.25  # a resource that grew by less is no cause while nobody suffers
 RANKED_MIN = 0.3  # a smaller score is no hypothesis
 
@@ -108,7 +109,7 @@ def _verdict(judged: Judged, order: list[int]) -> DiagnosisVerdict:
         return DiagnosisVerdict.CAUSE_FOUND if clear else DiagnosisVerdict.NO_CLEAR_CAUSE
     if order and _stands_alone(judged, order[0]):
         return DiagnosisVerdict.CAUSE_FOUND
-    if order and judged.p[order[0]] <= P_HINT and judged.scores[order[0]] >= SCORE_HINT:
+    if order and judged.scores[order[0]] >= (SCORE_HINT if judged.p[order[0]] <= P_HINT else SCORE_HINT_ALONE):
         return DiagnosisVerdict.NO_CLEAR_CAUSE
     return DiagnosisVerdict.NO_ANOMALY
 
