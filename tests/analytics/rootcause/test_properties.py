@@ -105,7 +105,7 @@ def test_a_service_without_data_neither_fails_nor_leads(system: MetricSystem) ->
 def test_a_node_that_no_signal_knows_is_no_suspect(kind: str) -> None:
     """An entity without any data changes neither the ranking nor the verdict."""
     world = shop_world(faults=[kind], minutes=SHORT)
-    stranger = pd.DataFrame([dict.fromkeys(world.nodes.columns, np.nan) | {"type": "service", "calls": 0}])
+    stranger = pd.DataFrame([dict.fromkeys(world.nodes.columns, 0) | {"type": "service", "calls": 0}])
     stranger.index = pd.Index(["stranger"])
     nodes = pd.concat([world.nodes, stranger.astype(world.nodes.dtypes.to_dict())])
     diagnosis = diagnose(replace(world, nodes=nodes))
