@@ -15,7 +15,7 @@ log = structlog.get_logger("dashboards")
 
 
 def shown_impact(view: View, services: Services) -> Sequence[ServiceImpact]:
-    """Measured in sampled traces where that is done, else (also where traces cannot be read) estimated from call ratios.
+    """Measured in sampled traces where that is done, else estimated from call ratios: also where no trace can be read.
 
     A page that follows the clock does not wait for the measuring: it is drawn again soon. Any other waits a little.
     """

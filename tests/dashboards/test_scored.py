@@ -29,7 +29,12 @@ class Measuring(ShopServices):
 class Unreadable(ShopServices):
     """Its traces cannot be read."""
 
-    def measured_impact(self, window: Window, *, patient: bool = True) -> tuple[ServiceImpact, ...] | None:
+    def measured_impact(
+        self,
+        window: Window,  # noqa: ARG002
+        *,
+        patient: bool = True,  # noqa: ARG002
+    ) -> tuple[ServiceImpact, ...] | None:
         raise StoreError("traces are gone")
 
 
