@@ -43,7 +43,8 @@ def stylesheet(theme: Theme, *, large: bool = False) -> Sheet:
     for verdict in (Verdict.WARNING, Verdict.CRITICAL):
         colour, name = theme.verdict(verdict), verdict.value.lower()
         sheet.append(_rule(f"node.is-{name}", {"border-color": colour, "border-width": 8 if large else 3}))
-        sheet.append(_rule(f"edge.is-{name}", {"line-color": colour, "target-arrow-color": colour, "z-index": 5}))
+        strong = {"line-color": colour, "target-arrow-color": colour, "line-opacity": 1, "z-index": 5}
+        sheet.append(_rule(f"edge.is-{name}", strong))
     sheet += _kinds(theme, large=large)
     sheet += _changes(theme)
     sheet += [
