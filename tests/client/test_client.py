@@ -161,7 +161,7 @@ def test_impact_history(client: Client, shop_folder: Path, slow_payment: Shop) -
     assert found.index[0] == pd.Timestamp(hour, tz="UTC") and len(found) == 4
     assert found["frontend"].isna().tolist() == [False, True, False, True]
     assert found["cart"].iloc[2] == 20.0
-    assert len(client.impact_history(0, 10 * HOUR_NS)) == 0
+    assert len(client.impact_history(hour - 900 * HOUR_NS, hour - 800 * HOUR_NS)) == 0
 
 
 def test_risk(client: Client, slow_payment: Shop) -> None:
