@@ -1,4 +1,4 @@
-"""The commands `graph`, `impact`, `diagnose` and `patrol`: thin shells around functions of a World."""
+"""The commands `diagnose` and `patrol`: thin shells around functions of a World."""
 
 from __future__ import annotations
 
@@ -20,7 +20,6 @@ Baseline = Annotated[
     typer.Option(help="How much time before the window is usual: 30m, 6h, 1d. Default: 1h, or twice the window."),
 ]
 Format = Annotated[str, typer.Option("--format", help="table or json.")]
-GraphFormat = Annotated[str, typer.Option("--format", help="table, json, dot, graphml or csv (edges).")]
 ReportFormat = Annotated[str, typer.Option("--format", help="table, json, md or html.")]
 Lang = Annotated[str, typer.Option(help="Language: en, zh-CN.")]
 FailOn = Annotated[
@@ -33,100 +32,18 @@ patrol_app = typer.Typer(help="Health patrols: inspect everything and judge it."
 
 def register(app: typer.Typer) -> None:
     """Add the commands of this room."""
-    from analytics.traces import commands as traces  # it takes its options from here
+    from analytics.callgraph import commands as callgraph  # they take their options from here
+    from analytics.impact import commands as impact
+    from analytics.traces import commands as traces
 
-    app.command("graph")(graph)
-    app.command("impact")(impact)
+    callgraph.register(app)
+    impact.register(app)
     app.command("diagnose")(diagnose)
     patrol_app.command("run")(patrol_run)
     app.add_typer(patrol_app, name="patrol")
     traces.register(app)
     analyze.register(app)
     templates_commands.register(app)
-
-
-def graph(
-    data: Data = None,
-    config: Config = None,
-    store: Store = None,
-    samples: Samples = None,
-    state: StatePlace = None,
-    start: Start = None,
-    end: End = None,
-    baseline: Baseline = None,
-    output: GraphFormat = "table",
-    lang: Lang = "en",
-    fail_on: FailOn = "never",
-) -> None:
-    """Show who calls whom: nodes, edges, entry points, cycles, and how complete the traces are.
-
-    The verdict for --fail-on is UNKNOWN when nothing was seen, else OK.
-
-    \b
-    Examples:
-      causeway graph --data demo-data --from -15m
-      causeway graph --data D --from 2023-01-29T08:40:00Z --to 2023-01-29T09:00:00Z --format json
-      causeway graph --data D --format dot | dot -Tsvg > graph.svg
-    """
-    from analytics.callgraph import show
-    from analytics.callgraph.graph import call_graph
-    from analytics.output import Page, write_json, write_text
-    from analytics.reading import Asked, check_fail_on, read_world
-    from causeway.deployment import Options
-
-    _check_format(output, ("table", "json", *show.DOCUMENTS))
-    check_fail_on(fail_on)
-    found = call_graph(
-        read_world(Asked(Options(data, config, store, samples, state), start, end, baseline, lang), calls_only=True)
-    )
-    if output == "json":
-        write_json(found.to_json())
-    elif output == "table":
-        show.show_graph(found, Page(language=lang))
-    else:
-        write_text(show.document(found, output))
-    _leave(len(found.nodes) > 0, fail_on)
-
-
-def impact(
-    data: Data = None,
-    config: Config = None,
-    store: Store = None,
-    samples: Samples = None,
-    state: StatePlace = None,
-    start: Start = None,
-    end: End = None,
-    baseline: Baseline = None,
-    output: Format = "table",
-    lang: Lang = "en",
-    fail_on: FailOn = "never",
-) -> None:
-    """Show how much each service matters: a score of 0-100 with its parts.
-
-    The verdict for --fail-on is UNKNOWN when nothing was seen, else OK.
-
-    \b
-    Examples:
-      causeway impact --data demo-data --from -1h
-      causeway impact --data D --from -1d --format json
-    """
-    from analytics.callgraph.graph import call_graph
-    from analytics.impact.scores import impact_scores, impacts_json
-    from analytics.impact.show import show_impacts
-    from analytics.output import Page, write_json
-    from analytics.reading import Asked, check_fail_on, read_world
-    from causeway.deployment import Options
-
-    _check_format(output, ("table", "json"))
-    check_fail_on(fail_on)
-    world = read_world(Asked(Options(data, config, store, samples, state), start, end, baseline, lang), calls_only=True)
-    calls = call_graph(world)
-    scores = impact_scores(world, calls)
-    if output == "json":
-        write_json(impacts_json(calls, scores, language=lang))
-    else:
-        show_impacts(scores, Page(language=lang))
-    _leave(len(scores) > 0, fail_on)
 
 
 def diagnose(
@@ -198,17 +115,29 @@ def patrol_run(
     from analytics.impact.scores import impact_scores
     from analytics.output import Page, write_json, write_text
     from analytics.patrol.run import patrol
-    from analytics.reading import Asked, check_fail_on, read_world, verdict_status
+    from analytics.reading import Asked, check_fail_on, opened, verdict_status
     from analytics.reports import report_document, report_formats, write_reports
     from analytics.show import show_patrol
+    from analytics.traces.sampling import read_traces
+    from analytics.world_build import build_world, seen_nothing
     from causeway import wire
     from causeway.deployment import Options, settings
 
     _check_format(output, ("table", "json", *report_formats()))
     check_fail_on(fail_on)
-    world = read_world(Asked(Options(data, config, store, samples, state), start, end, baseline, lang))
-    calls = call_graph(world)
-    report = patrol(world, calls, impact_scores(world, calls), settings(config).get("patrol", {}))
+    asked = Asked(Options(data, config, store, samples, state), start, end, baseline, lang)
+    with opened(asked) as place:
+        world = build_world(place.store, place.window, place.baseline)
+        if seen_nothing(world):
+            place.hint()
+        calls = call_graph(world)
+        report = patrol(
+            world,
+            calls,
+            impact_scores(world, calls),
+            settings(config).get("patrol", {}),
+            traces=lambda: read_traces(place.store, place.window),
+        )
     if out is not None:
         write_reports(report, out, language=lang)
     if output == "json":
@@ -225,11 +154,3 @@ def _check_format(output: str, known: tuple[str, ...]) -> None:
 
     if output not in known:
         raise ConfigError(f"--format: no {output!r}; known: {', '.join(known)}")
-
-
-def _leave(seen: bool, fail_on: str) -> None:
-    """Ends the command: nothing seen is UNKNOWN."""
-    from analytics.reading import verdict_status
-    from causeway.findings import Verdict
-
-    raise typer.Exit(verdict_status(Verdict.OK if seen else Verdict.UNKNOWN, fail_on))

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import sys
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 
 from analytics.output import working
@@ -13,7 +15,7 @@ from causeway.deployment import Options, deployment
 from causeway.errors import ConfigError
 from causeway.findings import Diagnosis, DiagnosisVerdict, Message, Verdict
 from causeway.messages import LANGUAGES, text
-from causeway.stores.contract import StoreStatus
+from causeway.stores.contract import Reader, StoreStatus
 from causeway.window import Window, iso, parse_duration, parse_window
 
 NEVER = "never"
@@ -38,9 +40,24 @@ def check_language(lang: str) -> str:
     return lang
 
 
-def read_world(asked: Asked, *, calls_only: bool = False, now_ns: int | None = None) -> World:
-    """The World of what was asked for. Where there is nothing in it, a hint on standard error says what there
-    is."""
+@dataclass(frozen=True, slots=True)
+class Opened:
+    """The store and the window of a command, while it reads. `now_ns`: what its relative times count from."""
+
+    store: Reader
+    window: Window
+    baseline: Window | None
+    now_ns: int
+    language: str
+
+    def hint(self) -> None:
+        """On standard error, what the store holds: for a window that holds nothing."""
+        sys.stderr.write(text(_held(self.window, self.store.status()), self.language) + "\n")
+
+
+@contextmanager
+def opened(asked: Asked, *, now_ns: int | None = None) -> Iterator[Opened]:
+    """The store of what was asked for, with a spinner on a terminal until it is closed again."""
     now = time.time_ns() if now_ns is None else now_ns
     language = check_language(asked.lang)
     window = parse_window(asked.start, asked.end, now_ns=now, default=asked.default)
@@ -48,12 +65,19 @@ def read_world(asked: Asked, *, calls_only: bool = False, now_ns: int | None = N
     store = deployment(asked.options).open_reader()
     try:
         with working(Message("graph.reading"), language=language):
-            world = build_world(store, window, baseline, calls_only=calls_only)
-        if seen_nothing(world):
-            sys.stderr.write(text(_held(window, store.status()), language) + "\n")
-        return world
+            yield Opened(store, window, baseline, now, language)
     finally:
         store.close()
+
+
+def read_world(asked: Asked, *, calls_only: bool = False, now_ns: int | None = None) -> World:
+    """The World of what was asked for. Where there is nothing in it, a hint on standard error says what there
+    is."""
+    with opened(asked, now_ns=now_ns) as place:
+        world = build_world(place.store, place.window, place.baseline, calls_only=calls_only)
+        if seen_nothing(world):
+            place.hint()
+        return world
 
 
 def diagnosis_verdict(diagnosis: Diagnosis, *, nothing_seen: bool) -> Verdict:

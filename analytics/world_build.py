@@ -27,7 +27,7 @@ LEAD_NS = 2 * MINUTE_NS
 OPERATION_KEYS = ("service", "operation", "kind")
 INSTANCE_KEYS = ("service", "instance", "version")
 EDGE_KEYS = ("caller", "caller_type", "callee", "callee_type", "kind", "protocol")
-COVERAGE_COLUMNS = ("spans", "roots", "linked", "orphans", "skewed")
+COVERAGE_COLUMNS = (*(name for name in records.COVERAGE.names if name not in {"slot_ns", "service"}), "orphans")
 
 
 class _Rows(Protocol):
@@ -162,7 +162,7 @@ def _coverage(store: Reader, spans: Spans) -> tuple[pd.DataFrame, tuple[int, int
     rows["orphans"] = rows["spans"] - rows["roots"] - rows["linked"]
     rows.loc[~inside, list(COVERAGE_COLUMNS)] = 0
     names = [*COVERAGE_COLUMNS, "spans_baseline"]
-    frame = rows.groupby("service", as_index=False)[names].sum()
+    frame = rows.groupby("service", as_index=False)[names].sum().astype(dict.fromkeys(names, np.int64))
     frame["service"] = frame["service"].astype(object)
     return frame, (int(frame["spans_baseline"].sum()), int(frame["spans"].sum()))
 

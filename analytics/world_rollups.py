@@ -57,7 +57,7 @@ def rollup(table: pa.Table, names: Sequence[str], timeline: Timeline) -> Rollup:
 def _values(column: pa.ChunkedArray) -> np.ndarray:
     if pa.types.is_boolean(column.type):
         return pc.fill_null(column, False).to_numpy()
-    return column.to_numpy().astype(np.float64)
+    return pc.fill_null(column, 0).to_numpy().astype(np.float64)
 
 
 def regrouped(rows: Rollup, names: Sequence[str]) -> Rollup:
@@ -170,7 +170,8 @@ def call_series(rows: Rollup, timeline: Timeline, *, own: str | None = None) -> 
 def call_frame(rows: Rollup, chosen: np.ndarray) -> pd.DataFrame:
     """Indexed by key: calls, errors, error_ratio, mean latency and its quantiles over the chosen rows.
 
-    chosen: (n,) bool. A key without a call among them has zeros and NaN. Edges also get gap_ms_mean.
+    chosen: (n,) bool. A key without a call among them has zeros and NaN. Edges also get gap_ms_mean,
+    lag_calls, lag_ms_mean and estimated_calls (weighted by sampling).
     """
     size = len(rows.keys)
     key = rows.key[chosen]
@@ -185,6 +186,13 @@ def call_frame(rows: Rollup, chosen: np.ndarray) -> pd.DataFrame:
     if "gap_ns_sum" in rows.columns:
         gap = np.bincount(key, weights=rows.columns["gap_ns_sum"][chosen], minlength=size)
         frame["gap_ms_mean"] = _ratio(gap, group_sums(key, rows.columns["gap_calls"][chosen], size))
+    if "lag_ns_sum" in rows.columns:
+        lag = group_sums(key, rows.columns["lag_ns_sum"][chosen], size)
+        frame["lag_calls"] = group_sums(key, rows.columns["lag_calls"][chosen], size).astype(np.int64)
+        frame["lag_ms_mean"] = _ratio(lag, frame["lag_calls"].to_numpy(dtype=np.float64))
+    if "estimated_milli" in rows.columns:
+        estimated = group_sums(key, rows.columns["estimated_milli"][chosen], size) / 1000
+        frame["estimated_calls"] = np.where(estimated > 0, estimated, calls)  # older rows do not say
     return frame
 
 

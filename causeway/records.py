@@ -21,6 +21,8 @@ SPAN_STATUSES = ("UNSET", "OK", "ERROR")
 SEVERITIES = ("UNSPECIFIED", "TRACE", "DEBUG", "INFO", "WARN", "ERROR", "FATAL")
 METRIC_TYPES = ("gauge", "sum", "histogram", "exponential_histogram", "summary")
 TEMPORALITIES = ("UNSPECIFIED", "DELTA", "CUMULATIVE")
+# sync: the caller waits; async: messages; link: a span link between two traces.
+EDGE_KINDS = ("sync", "async", "link")
 NODE_TYPES = ("service", "database", "queue", "external", "entry")
 EVENT_KINDS = ("deploy", "config", "scale", "restart", "oom", "probe", "flag", "audit", "other")
 
@@ -45,6 +47,7 @@ SPANS = pa.schema(
         ("resource_id", pa.int64()),
         ("scope", TEXT),
         ("trace_state", TEXT),
+        ("adjusted_count_milli", pa.int64()),  # how many spans it stands for, in thousandths; null: itself (1000)
         ("attributes", ATTRIBUTES),
         (
             "events",
@@ -177,11 +180,49 @@ EDGES = pa.schema(
         ("caller_type", TEXT),  # one of NODE_TYPES
         ("callee", TEXT),
         ("callee_type", TEXT),
-        ("kind", TEXT),  # sync, async
+        ("kind", TEXT),  # one of EDGE_KINDS
         ("protocol", TEXT),
         *_COUNTS,
         ("gap_calls", pa.int64()),  # calls whose client span is known
         ("gap_ns_sum", pa.int64()),  # sum of client duration minus server duration over them
+        ("estimated_milli", pa.int64()),  # calls before sampling, in thousandths; beside `calls`
+        ("lag_calls", pa.int64()),  # messages whose producer's span is known
+        ("lag_ns_sum", pa.int64()),  # sum of consumer start minus producer end over them, each at least 0
+    ]
+)
+
+# One row per pair of operations and minute: the request in which the caller asked, and what it asked for. A chain of
+# calls can be followed from row to row. A callee that sends no spans has the name of the caller's client span; queues
+# have no operations ("").
+CALLS = pa.schema(
+    [
+        ("slot_ns", TIME),  # whole minutes
+        ("caller", TEXT),
+        ("caller_operation", TEXT),  # of the inbound span around the client span; its own where that is unknown
+        ("callee", TEXT),
+        ("callee_operation", TEXT),
+        ("kind", TEXT),  # one of EDGE_KINDS
+        ("calls", pa.int64()),
+        ("errors", pa.int64()),
+        ("estimated_milli", pa.int64()),
+        ("duration_ns_sum", pa.int64()),
+    ]
+)
+
+# One row per pair of instances and minute. Peers that send no spans have instance "" and version null.
+INSTANCE_CALLS = pa.schema(
+    [
+        ("slot_ns", TIME),  # whole minutes
+        ("caller", TEXT),
+        ("caller_instance", TEXT),
+        ("caller_version", TEXT),
+        ("callee", TEXT),
+        ("callee_instance", TEXT),
+        ("callee_version", TEXT),
+        ("kind", TEXT),  # one of EDGE_KINDS
+        ("calls", pa.int64()),
+        ("errors", pa.int64()),
+        ("duration_ns_sum", pa.int64()),
     ]
 )
 
@@ -220,6 +261,16 @@ COVERAGE = pa.schema(
         ("roots", pa.int64()),
         ("linked", pa.int64()),  # spans whose parent is known; spans - roots - linked are orphans
         ("skewed", pa.int64()),  # linked spans that start before their parent
+        ("roots_shared", pa.int64()),  # roots that share their trace with another root of the same minute
+        ("clients", pa.int64()),  # spans of kind CLIENT
+        ("clients_answered", pa.int64()),  # those of them that a span of another service, or a SERVER span, answers
+        ("servers", pa.int64()),  # spans of kind SERVER or CONSUMER
+        ("servers_called", pa.int64()),  # those of them whose parent is known
+        ("server_roots", pa.int64()),  # those of them without a parent; what then remains are orphans
+        ("links", pa.int64()),  # span links to other traces
+        ("links_found", pa.int64()),  # those of them whose linked span is known
+        ("sampled", pa.int64()),  # spans that stand for more than themselves
+        ("estimated_milli", pa.int64()),  # spans before sampling, in thousandths
     ]
 )
 
@@ -234,6 +285,7 @@ LOG_COUNTS = pa.schema(
 )
 
 ROLLUP_STEP_NS = 10_000_000_000
+CALLS_STEP_NS = 60_000_000_000  # of rollup_calls and rollup_instance_calls
 
 # Every table of the store: its schema and the column that says when.
 TABLES: dict[str, tuple[pa.Schema, str]] = {
@@ -246,6 +298,8 @@ TABLES: dict[str, tuple[pa.Schema, str]] = {
     "series": (SERIES, "first_ns"),
     "resources": (RESOURCES, "first_ns"),
     "rollup_edges": (EDGES, "slot_ns"),
+    "rollup_calls": (CALLS, "slot_ns"),
+    "rollup_instance_calls": (INSTANCE_CALLS, "slot_ns"),
     "rollup_operations": (OPERATIONS, "slot_ns"),
     "rollup_instances": (INSTANCES, "slot_ns"),
     "rollup_coverage": (COVERAGE, "slot_ns"),

@@ -109,3 +109,13 @@ def parse_window(start: str | None, end: str | None, *, now_ns: int, default: st
         parse_time(start or default, now_ns=now_ns),
         parse_time(end or "now", now_ns=now_ns),
     )
+
+
+def earlier_window(text: str | None, window: Window, *, now_ns: int) -> Window:
+    """The window to compare with, as typed: `1h` before the window, or `A/B`, two times; without it, one as long."""
+    if text is None:
+        return window.before(window.duration_ns)
+    first, slash, last = text.partition("/")
+    if slash:
+        return Window(parse_time(first, now_ns=now_ns), parse_time(last, now_ns=now_ns))
+    return window.before(parse_duration(text))

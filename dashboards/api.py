@@ -2,18 +2,23 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Annotated, Any
 
 import pyarrow as pa
 from fastapi import APIRouter, FastAPI, Query, Request, Response
 from fastapi.responses import JSONResponse
 
+from analytics.callgraph.level import Level, level_of
 from causeway.errors import BadRequest, CausewayError, ConfigError, StoreError, UnsupportedQuery
 from causeway.messages import LANGUAGES
 from causeway.stores.contract import LogFilter, Page, SpanFilter
-from causeway.window import Window, parse_window
+from causeway.window import Window, earlier_window, parse_window
 from causeway.wire import to_json
 from dashboards.services import Services
+
+if TYPE_CHECKING:
+    from analytics.impact.scores import ServiceImpact
 
 ARROW = "application/vnd.apache.arrow.stream"
 LIMIT_DEFAULT = 1000
@@ -26,12 +31,17 @@ Start = Annotated[str | None, Query(alias="from", description="RFC 3339, Unix se
 End = Annotated[str | None, Query(alias="to")]
 Limit = Annotated[int, Query(ge=1, le=LIMIT_MAX)]
 Language = Annotated[str, Query(alias="lang")]
+LevelName = Annotated[str, Query(description="service, operation, instance or version")]
+TargetName = Annotated[str, Query(description="as for `causeway blast`: SERVICE, host:NODE, 'CALLER -> CALLEE', ...")]
+Hops = Annotated[int, Query(ge=0, le=100, description="calls around `service`, in both directions")]
+Before = Annotated[str | None, Query(description="1h: that long before `from` (default: as long); or A/B, two times")]
 
 
 def api_router(services: Services) -> APIRouter:
     """All routes of the API. Errors are `{"error": {"kind", "message"}}` with 400, 404, 501 or 503."""
     router = APIRouter(prefix=PREFIX, tags=["causeway"])
     _analysis(router, services)
+    _impact(router, services)
     _incidents(router, services)
     _records(router, services)
 
@@ -79,13 +89,29 @@ def _language(asked: str) -> str:
 
 def _analysis(router: APIRouter, services: Services) -> None:
     @router.get("/graph")
-    def graph(start: Start = None, end: End = None) -> JSONResponse:
-        return JSONResponse(graph_json(services, _window(services, start, end)))
+    def graph(
+        start: Start = None,
+        end: End = None,
+        level: LevelName = "service",
+        service: str | None = None,
+        hops: Hops = 1,
+    ) -> JSONResponse:
+        asked = Near(level_of(level), service, hops)
+        return JSONResponse(graph_json(services, _window(services, start, end), asked))
 
-    @router.get("/impact")
-    def impact(start: Start = None, end: End = None, lang: Language = "en") -> JSONResponse:
+    @router.get("/graph/diff")
+    def graph_diff(
+        before: Before = None,
+        start: Start = None,
+        end: End = None,
+        level: LevelName = "service",
+        service: str | None = None,
+        hops: Hops = 1,
+    ) -> JSONResponse:
         window = _window(services, start, end)
-        return JSONResponse(impact_json(services, window, language=_language(lang)))
+        earlier = earlier_window(before, window, now_ns=services.now_ns())
+        asked = Near(level_of(level), service, hops)
+        return JSONResponse(graph_diff_json(services, earlier, window, asked))
 
     @router.get("/diagnose")
     def diagnose(start: Start = None, end: End = None, lang: Language = "en") -> JSONResponse:
@@ -105,16 +131,99 @@ def _analysis(router: APIRouter, services: Services) -> None:
         return JSONResponse(to_json(services.status()))
 
 
-def graph_json(services: Services, window: Window) -> Any:
-    """The call graph in its fixed shape."""
-    return services.graph(window).to_json()
+@dataclass(frozen=True, slots=True)
+class Near:
+    """Which part of a graph is asked for: a level, and perhaps so many calls around a service."""
+
+    level: Level = Level.SERVICE
+    service: str | None = None
+    hops: int = 1
 
 
-def impact_json(services: Services, window: Window, *, language: str = "en") -> Any:
-    """The impact scores in their fixed shape."""
-    from analytics.impact.scores import impacts_json
+def graph_json(services: Services, window: Window, asked: Near = Near()) -> Any:
+    """The call graph in its fixed shape. Raises ConfigError where it has no such service."""
+    from analytics.callgraph.focus import neighbourhood
 
-    return impacts_json(services.graph(window), services.impact(window), language=language)
+    whole = asked.level is Level.SERVICE
+    found = services.graph(window) if whole else services.level_graph(window, asked.level)
+    return (found if asked.service is None else neighbourhood(found, asked.service, asked.hops)).to_json()
+
+
+def graph_diff_json(services: Services, before: Window, after: Window, asked: Near) -> Any:
+    """What changed between two windows in its fixed shape. Raises ConfigError where neither has such a service."""
+    from analytics.callgraph.focus import changes_near
+
+    found = services.graph_diff(before, after, asked.level)
+    return (found if asked.service is None else changes_near(found, asked.service, asked.hops)).to_json()
+
+
+def _impact(router: APIRouter, services: Services) -> None:
+    @router.get("/impact")
+    def impact(
+        start: Start = None, end: End = None, level: LevelName = "service", fast: bool = False, lang: Language = "en"
+    ) -> JSONResponse:
+        window = _window(services, start, end)
+        found = impact_json(services, window, level_of(level), fast=fast, language=_language(lang))
+        return JSONResponse(found)
+
+    @router.get("/impact/history")
+    def impact_history(start: Start = None, end: End = None) -> JSONResponse:
+        from analytics.impact.history import history_json
+
+        return JSONResponse(history_json(services.impact_history(_window(services, start, end))))
+
+    @router.get("/risk")
+    def risk(start: Start = None, end: End = None, fast: bool = False, lang: Language = "en") -> JSONResponse:
+        from analytics.impact.risk import risks_json
+
+        window = _window(services, start, end)
+        found = services.risks(window, _scores(services, window, fast=fast))
+        return JSONResponse({"window": window.as_json(), **risks_json(found, _language(lang))})
+
+    @router.get("/blast")
+    def blast(target: TargetName, start: Start = None, end: End = None, lang: Language = "en") -> JSONResponse:
+        from analytics.impact.blast import blast_radius
+        from analytics.impact.target import parse_target
+
+        model = services.sampled_model(_window(services, start, end))
+        return JSONResponse(to_json(blast_radius(model, parse_target(target)), _language(lang)))
+
+    @router.get("/whatif")
+    def whatif(
+        remove: str | None = None,
+        slow: str | None = None,
+        by: str | None = None,
+        start: Start = None,
+        end: End = None,
+        lang: Language = "en",
+    ) -> JSONResponse:
+        from analytics.impact.whatif import parse_change, what_if
+
+        change = parse_change(remove, slow, by)
+        return JSONResponse(
+            to_json(what_if(services.sampled_model(_window(services, start, end)), change), _language(lang))
+        )
+
+
+def impact_json(
+    services: Services, window: Window, level: Level = Level.SERVICE, *, fast: bool = True, language: str = "en"
+) -> Any:
+    """The impact scores in their fixed shape. Unless fast, what users lose is measured in sampled traces."""
+    from analytics.impact.scores import impacts_json, scores_of
+
+    if level is not Level.SERVICE:
+        finer = services.level_graph(window, level)
+        return impacts_json(finer, scores_of(finer), language=language)
+    return impacts_json(services.graph(window), _scores(services, window, fast=fast), language=language)
+
+
+def _scores(services: Services, window: Window, *, fast: bool) -> tuple[ServiceImpact, ...]:
+    from analytics.impact.scores import impact_scores
+
+    graph = services.graph(window)
+    if fast or not len(graph.nodes):
+        return services.impact(window)
+    return impact_scores(services.world(window), graph, services.sampled_model(window))
 
 
 def _incidents(router: APIRouter, services: Services) -> None:

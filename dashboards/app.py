@@ -33,7 +33,9 @@ from dashboards.view import View, view_of
 log = logs.get("dashboards")
 HERE = Path(__file__).parent
 # Ids of service maps: a click on a box opens it.
-MAPS = ("map", "incident-map")
+MAPS = ("map", "incident-map", "blast-map")
+# Ids of charts whose points have an address in their customdata.
+CHARTS = ("risk-chart",)
 INDEX = """<!DOCTYPE html>
 <html lang="en">
 <head>
@@ -108,11 +110,26 @@ def _callbacks(dash: Dash, services: Services) -> None:
     )
     for name in MAPS:
         dash.clientside_callback(
-            ClientsideFunction("causeway", "openNode"),
+            ClientsideFunction("causewayMap", "open"),
             Output("meta-sink", "title", allow_duplicate=True),
             Input(name, "tapNodeData"),
             prevent_initial_call=True,
         )
+
+    for name in CHARTS:
+        dash.clientside_callback(
+            ClientsideFunction("causeway", "openPoint"),
+            Output("meta-sink", "lang", allow_duplicate=True),
+            Input(name, "clickData"),
+            prevent_initial_call=True,
+        )
+
+    dash.clientside_callback(
+        ClientsideFunction("causewayMap", "drawn"),
+        Output("meta-sink", "className", allow_duplicate=True),
+        Input("map", "elements"),
+        prevent_initial_call="initial_duplicate",
+    )
 
     @dash.callback(
         Output("sent", "data"),

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 import pyarrow as pa
 
+from analytics.callgraph.level import Level
 from analytics.world import World
 from analytics.world_build import build_world
 from causeway.deployment import Deployment
@@ -18,15 +19,24 @@ from causeway.findings import Diagnosis, Incident, PatrolReport
 from causeway.state import State
 from causeway.state.records import PatrolMark, PatrolRun
 from causeway.stores.contract import LogFilter, Page, Reader, SampleFilter, SpanFilter, StoreStatus
-from causeway.window import SECOND_NS, Window
+from causeway.window import HOUR_NS, SECOND_NS, Window
 from dashboards.address import slot_of
 from dashboards.kept import Kept
 from dashboards.readings import Red, red_of, step_for
 from dashboards.soon import Soon, Workers
 
 if TYPE_CHECKING:
+    from analytics.callgraph.diff import GraphDiff
     from analytics.callgraph.graph import CallGraph
+    from analytics.impact.blast import BlastRadius
+    from analytics.impact.history import ImpactHistory
+    from analytics.impact.likelihood import LikelihoodPart
+    from analytics.impact.model import ImpactModel
+    from analytics.impact.risk import Risk
     from analytics.impact.scores import ServiceImpact
+    from analytics.impact.target import Target
+    from analytics.impact.whatif import Change, WhatIf
+    from analytics.patrol.moment import Expected, Moment
     from analytics.traces.sampling import TraceSample
     from dashboards.journeys import Journey
 
@@ -36,6 +46,9 @@ REDS_MAX = 32
 # A sample of 400,000 spans takes 100 MB; what is said of an entry operation is small.
 SAMPLES_MAX = 2
 JOURNEYS_MAX = 16
+MODELS_MAX = 2
+CONSEQUENCES_MAX = 64
+MOMENTS_MAX = 128
 COSTS_MAX = 64
 STATUS_AGE_S = 5.0
 # After a failure the store is tried again no more often than this, whoever asks.
@@ -56,6 +69,8 @@ class LiveServices:
         self._status: tuple[float, StoreStatus] | None = None
         self._worlds: Kept[World] = Kept(entries_max=WORLDS_MAX)
         self._graphs: Kept[CallGraph] = Kept(entries_max=WORLDS_MAX)
+        self._finer: Kept[CallGraph] = Kept(entries_max=WORLDS_MAX)
+        self._diffs: Kept[GraphDiff] = Kept(entries_max=WORLDS_MAX)
         self._impacts: Kept[tuple[ServiceImpact, ...]] = Kept(entries_max=WORLDS_MAX)
         self._patrols: Kept[PatrolReport] = Kept(entries_max=WORLDS_MAX)
         self._diagnoses: Kept[Diagnosis] = Kept(entries_max=WORLDS_MAX)
@@ -63,6 +78,15 @@ class LiveServices:
         self._workers = Workers()
         self._samples: Kept[TraceSample] = Kept(entries_max=SAMPLES_MAX)
         self._journeys: Soon[Journey] = Soon(self._workers, entries_max=JOURNEYS_MAX)
+        self._models: Soon[ImpactModel] = Soon(self._workers, entries_max=MODELS_MAX)
+        self._kept_models: Kept[ImpactModel] = Kept(entries_max=MODELS_MAX)
+        self._measured: Soon[tuple[ServiceImpact, ...]] = Soon(self._workers, entries_max=MODELS_MAX)
+        self._blasts: Soon[BlastRadius] = Soon(self._workers, entries_max=CONSEQUENCES_MAX)
+        self._whatifs: Soon[WhatIf] = Soon(self._workers, entries_max=CONSEQUENCES_MAX)
+        self._expected: Kept[Expected] = Kept(entries_max=WORLDS_MAX)
+        self._likelihoods: Kept[Mapping[str, tuple[LikelihoodPart, ...]]] = Kept(entries_max=WORLDS_MAX)
+        self._histories: Kept[ImpactHistory] = Kept(entries_max=WORLDS_MAX)
+        self._moments: Kept[Moment] = Kept(entries_max=MOMENTS_MAX)
         self._worlds_built = 0
         self._work_s = 0.0
         self._cost_s: dict[int, float] = {}
@@ -139,6 +163,20 @@ class LiveServices:
 
         return self._graphs.get(self._key(window), lambda: call_graph(self.world(window)))
 
+    def level_graph(self, window: Window, level: Level) -> CallGraph:
+        from analytics.callgraph.levels import finer_graph
+
+        return self._finer.get(
+            (self._key(window), level),
+            lambda: finer_graph(self._reader(), self.world(window), level, self.graph(window)),
+        )
+
+    def graph_diff(self, before: Window, after: Window, level: Level = Level.SERVICE) -> GraphDiff:
+        from analytics.callgraph.diff import graph_diff
+
+        key = (self._key(before), self._key(after), level)
+        return self._diffs.get(key, lambda: graph_diff(self._reader(), before, after, level=level))
+
     def impact(self, window: Window) -> tuple[ServiceImpact, ...]:
         from analytics.impact.scores import impact_scores
 
@@ -170,10 +208,84 @@ class LiveServices:
 
         return journey_of(self._sample(window), entry, compare)
 
+    def measured_impact(self, window: Window, *, patient: bool = True) -> tuple[ServiceImpact, ...] | None:
+        return self._measured.get(
+            self._key(window), lambda: self._measure(window), series=window.duration_ns, patient=patient
+        )
+
+    def _measure(self, window: Window) -> tuple[ServiceImpact, ...]:
+        from analytics.impact.scores import impact_scores
+
+        return impact_scores(self.world(window), self.graph(window), self._model(window))
+
+    def impact_model(self, window: Window, *, patient: bool = True) -> ImpactModel | None:
+        return self._models.get(
+            self._key(window), lambda: self._model(window), series=window.duration_ns, patient=patient
+        )
+
+    def _model(self, window: Window) -> ImpactModel:
+        return self._kept_models.get(self._key(window), lambda: self._build_model(window))
+
+    def _build_model(self, window: Window) -> ImpactModel:
+        from analytics.impact.model import impact_model
+        from analytics.impact.placement import read_placements
+
+        sample = self._sample(window)
+        return impact_model(self.graph(window), sample, read_placements(self._reader(), sample.forest))
+
+    def blast_radius(self, window: Window, target: Target) -> BlastRadius | None:
+        from analytics.impact.blast import blast_radius
+
+        model = self.impact_model(window)
+        if model is None:
+            return None
+        key = (model.window, self._key(window), target)
+        return self._blasts.get(key, lambda: blast_radius(model, target), series=(window.duration_ns, target))
+
+    def what_if(self, window: Window, change: Change) -> WhatIf | None:
+        from analytics.impact.whatif import what_if
+
+        model = self.impact_model(window)
+        if model is None:
+            return None
+        key = (model.window, self._key(window), change)
+        return self._whatifs.get(key, lambda: what_if(model, change), series=(window.duration_ns, change))
+
+    def sampled_model(self, window: Window) -> ImpactModel:
+        return self._model(window)
+
+    def risks(self, window: Window, impacts: Sequence[ServiceImpact]) -> Sequence[Risk]:
+        from analytics.impact.likelihood import likelihood_parts
+        from analytics.impact.risk import risks_of
+
+        spread = {one.service: one.redundancy for one in impacts}
+        parts = self._likelihoods.get(
+            (self._key(window), frozenset(spread.items())),
+            lambda: likelihood_parts(self.world(window), self.patrol(window).findings, spread),
+        )
+        return risks_of(impacts, parts)
+
+    def impact_history(self, window: Window) -> ImpactHistory:
+        from analytics.impact.history import NO_HISTORY, recent_history
+
+        state = self._states()
+        if state is None:
+            return NO_HISTORY
+        minute = self._now_ns() // (60 * SECOND_NS)
+        end_ns = window.end_ns // HOUR_NS * HOUR_NS
+        return self._histories.get((end_ns, minute), lambda: recent_history(state, end_ns))
+
     def _sample(self, window: Window) -> TraceSample:
         from analytics.traces.sampling import read_traces
 
         return self._samples.get(self._key(window), lambda: read_traces(self._reader(), window))
+
+    def moment(self, window: Window, part: Window) -> Moment:
+        from analytics.patrol.moment import expected, moment
+
+        key = self._key(window)
+        usual = self._expected.get(key, lambda: expected(self.world(window)))
+        return self._moments.get((key, part), lambda: moment(self._reader(), part, usual))
 
     def diagnosis(self, window: Window) -> Diagnosis:
         from analytics.rootcause.diagnose import diagnose

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Protocol
 
 import pyarrow as pa
 
+from analytics.callgraph.level import Level
 from analytics.world import World
 from causeway.findings import Diagnosis, Incident, PatrolReport
 from causeway.state.records import PatrolMark, PatrolRun
@@ -16,8 +17,16 @@ from causeway.window import Window
 from dashboards.readings import Red
 
 if TYPE_CHECKING:
+    from analytics.callgraph.diff import GraphDiff
     from analytics.callgraph.graph import CallGraph
+    from analytics.impact.blast import BlastRadius
+    from analytics.impact.history import ImpactHistory
+    from analytics.impact.model import ImpactModel
+    from analytics.impact.risk import Risk
     from analytics.impact.scores import ServiceImpact
+    from analytics.impact.target import Target
+    from analytics.impact.whatif import Change, WhatIf
+    from analytics.patrol.moment import Moment
     from dashboards.journeys import Journey
 
 
@@ -38,6 +47,14 @@ class Services(Protocol):
 
     def graph(self, window: Window) -> CallGraph: ...
 
+    def level_graph(self, window: Window, level: Level) -> CallGraph:
+        """The call graph between operations, instances or versions."""
+        ...
+
+    def graph_diff(self, before: Window, after: Window, level: Level = Level.SERVICE) -> GraphDiff:
+        """Which calls of `after` came, went or changed since `before`, beyond noise."""
+        ...
+
     def impact(self, window: Window) -> tuple[ServiceImpact, ...]: ...
 
     def patrol(self, window: Window) -> PatrolReport:
@@ -46,6 +63,38 @@ class Services(Protocol):
 
     def journey(self, window: Window, entry: str = "", compare: str = "") -> Journey | None:
         """What traces of the window say about that entry operation, see `journey_of`; None while they are read."""
+        ...
+
+    def measured_impact(self, window: Window, *, patient: bool = True) -> tuple[ServiceImpact, ...] | None:
+        """As `impact`, with what sampled requests show; None while traces are read (at once unless `patient`)."""
+        ...
+
+    def impact_model(self, window: Window, *, patient: bool = True) -> ImpactModel | None:
+        """What consequences are worked out from; None while traces are read (at once unless `patient`)."""
+        ...
+
+    def blast_radius(self, window: Window, target: Target) -> BlastRadius | None:
+        """Who is hit when the target fails; None while it is worked out. Raises ConfigError for an unknown target."""
+        ...
+
+    def what_if(self, window: Window, change: Change) -> WhatIf | None:
+        """The consequences of a change; None while they are worked out. Raises ConfigError for an unknown target."""
+        ...
+
+    def sampled_model(self, window: Window) -> ImpactModel:
+        """As `impact_model`, however long it takes; for the API, not for pages."""
+        ...
+
+    def risks(self, window: Window, impacts: Sequence[ServiceImpact]) -> Sequence[Risk]:
+        """Those services by risk, the highest first; empty where none can be worked out."""
+        ...
+
+    def impact_history(self, window: Window) -> ImpactHistory:
+        """The impact factor hour by hour over the days before the window's end, as far as it is kept."""
+        ...
+
+    def moment(self, window: Window, part: Window) -> Moment:
+        """Requests in a short part of the window, judged against what is usual for the window."""
         ...
 
     def diagnosis(self, window: Window) -> Diagnosis: ...

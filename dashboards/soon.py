@@ -54,10 +54,12 @@ class Soon(Generic[T]):
         self._last: OrderedDict[Hashable, T] = OrderedDict()
         self._lock = threading.Lock()
 
-    def get(self, key: Hashable, compute: Callable[[], T], *, series: Hashable = None) -> T | None:
+    def get(
+        self, key: Hashable, compute: Callable[[], T], *, series: Hashable = None, patient: bool = True
+    ) -> T | None:
         """The answer. While it is being worked out: the last one of its series, None where there was none.
 
-        Raises what `compute` raised, once; then it is tried again.
+        patient: wait a little where there is none. Raises what `compute` raised, once; then it is tried again.
         """
         with self._lock:
             running = self._answers.get(key)
@@ -67,7 +69,7 @@ class Soon(Generic[T]):
             while len(self._answers) > self._entries_max:
                 self._answers.popitem(last=False)[1].cancel()
             last = self._last.get(series)
-        wait([running], timeout=self._wait_s if last is None else 0.0)
+        wait([running], timeout=self._wait_s if patient and last is None else 0.0)
         if not running.done() or running.cancelled():
             return last
         failure = running.exception()

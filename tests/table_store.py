@@ -20,21 +20,10 @@ from causeway.stores.contract import (
     StoreStatus,
     TableStatus,
 )
+from causeway.stores.rollups import MEASURES
 from causeway.window import Window
 
-ADDITIVE = {
-    "calls",
-    "errors",
-    "duration_ns_sum",
-    "gap_calls",
-    "gap_ns_sum",
-    "self_ns_sum",
-    "spans",
-    "roots",
-    "linked",
-    "skewed",
-    "lines",
-}
+ADDITIVE = {name for measures in MEASURES.values() for name in measures}
 
 
 @dataclass(frozen=True)
@@ -117,7 +106,16 @@ class TableStore:
         return _page(table, "time_ns", None, limit, False)
 
     def edges(self, window: Window, *, step_ns: int | None = None, service: str | None = None) -> pa.Table:
-        table = self._within("rollup_edges", window)
+        return self._pairs("rollup_edges", window, step_ns, service)
+
+    def calls(self, window: Window, *, step_ns: int | None = None, service: str | None = None) -> pa.Table:
+        return self._pairs("rollup_calls", window, step_ns, service)
+
+    def instance_calls(self, window: Window, *, step_ns: int | None = None, service: str | None = None) -> pa.Table:
+        return self._pairs("rollup_instance_calls", window, step_ns, service)
+
+    def _pairs(self, name: str, window: Window, step_ns: int | None, service: str | None) -> pa.Table:
+        table = self._within(name, window)
         if service is not None:
             ends = pc.or_(pc.equal(table.column("caller"), service), pc.equal(table.column("callee"), service))
             table = table.filter(ends)

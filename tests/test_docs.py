@@ -153,7 +153,7 @@ def _at(document: Any, path: str) -> bool:
     return True
 
 
-@pytest.mark.parametrize("name", ["graph", "impact", "diagnose", "patrol"])
+@pytest.mark.parametrize("name", ["graph", "graph diff", "impact", "diagnose", "patrol"])
 def test_the_documented_json_is_what_is_answered(name: str, shop_folder: Path, slow_payment: Shop) -> None:
     """Every key that docs/json.md promises is in the answer."""
     page = (HOME / "docs" / "json.md").read_text(encoding="utf-8")
@@ -162,7 +162,7 @@ def test_the_documented_json_is_what_is_answered(name: str, shop_folder: Path, s
     assert len(promised) > 5
     store = open_store(shop_folder)
     try:
-        answer = document(name, store, slow_payment.fault_window)
+        answer = document(name.replace(" ", "/"), store, slow_payment.fault_window)
     finally:
         store.close()
     assert [path for path in promised if not _at(answer, path)] == []

@@ -9,6 +9,7 @@ from causeway.window import (
     MINUTE_NS,
     SECOND_NS,
     Window,
+    earlier_window,
     iso,
     parse_duration,
     parse_time,
@@ -115,3 +116,17 @@ def test_the_window_that_nobody_named() -> None:
         "start_ns": NOW - MINUTE_NS,
         "end_ns": NOW,
     }
+
+
+@pytest.mark.parametrize(
+    ("typed", "start", "end"),
+    [
+        (None, NOW - HOUR_NS, NOW),
+        ("30m", NOW - 30 * MINUTE_NS, NOW),
+        ("-25h/-24h", NOW + HOUR_NS - 25 * HOUR_NS, NOW + HOUR_NS - 24 * HOUR_NS),
+        (f"{(NOW - DAY_NS) // SECOND_NS}/{NOW // SECOND_NS}", NOW - DAY_NS, NOW),
+    ],
+)
+def test_the_window_to_compare_with(typed: str | None, start: int, end: int) -> None:
+    """A length ends where the window begins; two times are those times; nothing is as long as the window."""
+    assert earlier_window(typed, Window(NOW, NOW + HOUR_NS), now_ns=NOW + HOUR_NS) == Window(start, end)

@@ -14,6 +14,7 @@ them.
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from functools import lru_cache
@@ -216,6 +217,8 @@ class _Simulation:
         self.shop = shop
         self.rng = np.random.default_rng(shop.seed)
         self.edges: list[pa.Table] = []
+        self.calls: list[pa.Table] = []
+        self.instance_calls: list[pa.Table] = []
         self.operations: list[pa.Table] = []
         self.instances: list[pa.Table] = []
         self.logs: list[pa.Table] = []
@@ -236,6 +239,8 @@ class _Simulation:
         logs = _concat(self.logs, records.LOGS).sort_by("time_ns")
         tables = {
             "rollup_edges": _concat(self.edges, records.EDGES),
+            "rollup_calls": _concat(self.calls, records.CALLS),
+            "rollup_instance_calls": _concat(self.instance_calls, records.INSTANCE_CALLS),
             "rollup_operations": _concat(self.operations, records.OPERATIONS),
             "rollup_instances": _concat(self.instances, records.INSTANCES),
             "rollup_coverage": self._coverage(),
@@ -258,7 +263,12 @@ class _Simulation:
         return time_ns >= self.shop.onset_ns(fault), fault.amount
 
     def _run(
-        self, step: Step, times: np.ndarray, present: np.ndarray, caller: Step | None
+        self,
+        step: Step,
+        times: np.ndarray,
+        present: np.ndarray,
+        caller: Step | None,
+        asking: np.ndarray | None = None,
     ) -> tuple[np.ndarray, np.ndarray]:
         """Simulates a step of n requests: (n,) ms that the caller waits, (n,) failed; 0 and False where
         absent."""
@@ -271,7 +281,7 @@ class _Simulation:
         own_failed = served & (self.rng.random(n) < self._error_share(step, times, instance))
         waited, failed = own.copy(), own_failed.copy()
         for call in step.calls:
-            ms, call_failed = self._run(call, times, served, caller=step)
+            ms, call_failed = self._run(call, times, served, caller=step, asking=instance)
             if not call.is_async or call.entity in TYPES:
                 waited += ms
                 failed |= call_failed & (self.rng.random(n) < 0.9)
@@ -279,7 +289,9 @@ class _Simulation:
         self._record(step, calls, caller)
         gap = 0.3 * self.rng.lognormal(0.0, 0.3, n)
         if caller is not None:
+            ends = (caller, step), (np.zeros(n, dtype=int) if asking is None else asking, instance)
             self._record_edge(step, caller, times, present, np.where(refused, 1.0, waited), failed | refused, gap)
+            self._record_pairs(*ends, times, present, np.where(refused, 1.0, waited), failed | refused)
         return np.where(present, np.where(refused, 1.0, waited) + gap, 0.0), (failed | refused) & present
 
     def _count(self, entity: str) -> int:
@@ -336,6 +348,7 @@ class _Simulation:
         }
         rows = _counted(times[present], waited[present], failed[present])
         known = np.zeros(len(rows["calls"])) if step.entity in TYPES else rows["calls"]
+        rows["estimated_milli"] = rows["calls"] * 1000
         rows["gap_calls"] = known
         rows["gap_ns_sum"] = _spread(rows, gap[present].sum() * 1e6) if step.entity not in TYPES else known
         self.edges.append(_table(rows, constants, records.EDGES))
@@ -347,6 +360,47 @@ class _Simulation:
             named = {"service": caller.entity, "operation": f"{kind.lower()} {step.operation}", "kind": kind}
             self.operations.append(_table(client, {**named, "inbound": False, "entry": False}, records.OPERATIONS))
             self._seen(caller.entity, times[present], root=False)
+
+    def _record_pairs(
+        self,
+        steps: tuple[Step, Step],
+        instances: tuple[np.ndarray, np.ndarray],
+        times: np.ndarray,
+        present: np.ndarray,
+        waited: np.ndarray,
+        failed: np.ndarray,
+    ) -> None:
+        """The same calls between operations, and between instances."""
+        caller, step = steps
+        ends = {"caller": caller.entity, "callee": step.entity, "kind": "async" if step.is_async else "sync"}
+        named = {
+            "caller_operation": "" if TYPES.get(caller.entity) == "queue" else caller.operation,
+            "callee_operation": "" if TYPES.get(step.entity) == "queue" else step.operation,
+        }
+        rows = _by_minute(times[present], waited[present], failed[present])
+        estimated = {"estimated_milli": rows["calls"] * 1000}
+        self.calls.append(_table({**rows, **estimated}, {**ends, **named}, records.CALLS))
+        sides = [self._places(one.entity, times, which) for one, which in zip(steps, instances, strict=True)]
+        for (asks, asking), (asked, answering) in itertools.product(*sides):
+            both = present & asks & asked
+            if both.any():
+                known = {f"caller_{name}": value for name, value in asking.items()}
+                known |= {f"callee_{name}": value for name, value in answering.items()}
+                rows = _by_minute(times[both], waited[both], failed[both])
+                self.instance_calls.append(_table(rows, {**ends, **known}, records.INSTANCE_CALLS))
+
+    def _places(
+        self, entity: str, times: np.ndarray, instance: np.ndarray
+    ) -> list[tuple[np.ndarray, dict[str, str | None]]]:
+        """Which requests each instance and version of the entity had."""
+        if entity in TYPES:
+            return [(np.ones(len(times), dtype=bool), {"instance": "", "version": None})]
+        released = self._hit("release", entity, times)[0] & (instance == 0)
+        return [
+            ((instance == i) & (released == new), self._named(entity, i, new=new))
+            for i in range(self._count(entity))
+            for new in ((False, True) if i == 0 else (False,))
+        ]
 
     def _record(self, step: Step, calls: _Calls, caller: Step | None) -> None:
         if step.entity in TYPES:
@@ -379,7 +433,7 @@ class _Simulation:
                 rows["spans"] = rows["calls"]
                 self.instances.append(_table(rows, {"service": step.entity, **named}, records.INSTANCES))
 
-    def _named(self, service: str, i: int, *, new: bool = False) -> dict[str, str]:
+    def _named(self, service: str, i: int, *, new: bool = False) -> dict[str, str | None]:
         return {"instance": f"{service}-{'new' if new else i}", "version": "1.1.0" if new else "1.0.0"}
 
     def _seen(self, service: str, times: np.ndarray, *, root: bool) -> None:
@@ -397,6 +451,7 @@ class _Simulation:
                     "roots": roots,
                     "linked": count - roots,
                     "skewed": np.zeros_like(count),
+                    "estimated_milli": count * 1000,
                 }
                 tables.append(_table(rows, {"service": service}, records.COVERAGE))
         return _concat(tables, records.COVERAGE)
@@ -526,6 +581,18 @@ def _counted(
     if own_ms is not None:
         rows["self_ns_sum"] = np.bincount(place, weights=own_ms * 1e6, minlength=size)
     return rows
+
+
+def _by_minute(times: np.ndarray, duration_ms: np.ndarray, failed: np.ndarray) -> dict[str, np.ndarray]:
+    """Rollup rows by minute."""
+    slot, place = np.unique(times // MINUTE_NS * MINUTE_NS, return_inverse=True)
+    size = len(slot)
+    return {
+        "slot_ns": slot,
+        "calls": np.bincount(place, minlength=size),
+        "errors": np.bincount(place, weights=failed, minlength=size),
+        "duration_ns_sum": np.bincount(place, weights=(duration_ms * 1e6).astype(np.int64), minlength=size),
+    }
 
 
 def _spread(rows: dict[str, np.ndarray], total: float) -> np.ndarray:

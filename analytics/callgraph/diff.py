@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -107,7 +108,7 @@ def graph_diff(
 
     Windows may have different lengths: calls are compared per second. A change is named when it is larger than the
     noise (`significance`, false discoveries at most FALSE_DISCOVERIES over all edges) and large enough to matter. Both
-    windows are widened to whole slots (ten seconds between services, else minutes). Cost: the rollup rows of both
+    windows are moved to whole slots (ten seconds between services, else minutes). Cost: the rollup rows of both
     windows and one look back in some 200 steps, whatever the number of spans.
     """
     one, other = side_of(reader, level, before), side_of(reader, level, after)
@@ -171,7 +172,7 @@ def _judged(before: Side, after: Side) -> pd.DataFrame:
     frame = pd.DataFrame({"status": status.astype(object)}, index=before.keys)
     frame["certain"] = both | (p_rate <= FALSE_DISCOVERIES)
     frame["changes"] = pd.Series(
-        [tuple(np.array(ASPECTS)[column]) if both[i] else () for i, column in enumerate(differs.T)],
+        [tuple(itertools.compress(ASPECTS, column)) if both[i] else () for i, column in enumerate(differs.T)],
         index=frame.index,
         dtype=object,
     )

@@ -9,44 +9,30 @@ import networkx as nx
 import numpy as np
 import pandas as pd
 
+from analytics.callgraph.coverage import Coverage, coverage_json, coverage_of
+from analytics.callgraph.depth import NO_DEPTHS, Depths, chain_calls, depths
+from analytics.callgraph.level import Level
 from analytics.frames import records_of
 from analytics.world import CallSeries, World
 from causeway.window import SECOND_NS, Window
 
 
 @dataclass(frozen=True, slots=True)
-class Coverage:
-    """How complete the graph can be. `linked_ratio`: linked spans among those that have a parent; None
-    without any.
-
-    orphans: spans whose parent never came. skewed: spans that begin before their parent (clocks differ).
-    silent: services that sent spans in the baseline and none in the window. services: the counts of each
-    service.
-    """
-
-    spans: int
-    roots: int
-    linked: int
-    orphans: int
-    skewed: int
-    linked_ratio: float | None
-    silent: tuple[str, ...]
-    services: pd.DataFrame
-
-
-@dataclass(frozen=True, slots=True)
 class CallGraph:
     """The call graph over one window. Nothing in it may be changed.
 
-    nodes: id, type, entry (bool), calls, calls_per_s, errors, error_ratio, latency_ms_mean/p50/p95/p99 of
-    inbound
-      requests; by id. Nodes that only the baseline or another signal knows have 0 calls.
-    edges: caller, caller_type, callee, callee_type, kind, protocol, calls, calls_per_s, errors, error_ratio,
-      latency_ms_mean/p50/p95/p99, gap_ms_mean (client minus server time; NaN where unknown), new (not in the
-      baseline); one row per (caller, callee, kind, protocol), in that order.
+    nodes: id, service, type, entry (bool), calls, calls_per_s, errors, error_ratio, latency_ms_mean/p50/p95/p99 of
+      inbound requests, depth_min and depth_max (calls from an entry point on the shortest and the longest way, None
+      where none leads there); by id. Nodes that only the baseline or another signal knows have 0 calls.
+    edges: caller, caller_service, caller_type, callee, callee_service, callee_type, kind, protocol, calls,
+      estimated_calls, calls_per_s, errors, error_ratio, latency_ms_mean/p50/p95/p99, gap_ms_mean (client minus server
+      time), lag_ms_mean (consumer start minus producer end), new (not in the baseline); NaN where unknown; one row per
+      (caller, callee, kind, protocol), in that order. calls are those seen; estimated_calls and calls_per_s are
+      weighted where traces were sampled.
     entries: service, operation, calls, errors, error_ratio, latency_ms_mean, share (of all entry requests);
       most calls first.
-    cycles: services that call each other in a ring, and those that call themselves; largest first.
+    cycles: nodes that call each other in a ring, and those that call themselves; largest first.
+    level: what a node is; `levels.level_graph` makes those other than services.
     """
 
     window: Window
@@ -56,6 +42,8 @@ class CallGraph:
     entries: pd.DataFrame
     cycles: tuple[tuple[str, ...], ...]
     coverage: Coverage
+    level: Level = Level.SERVICE
+    depths: Depths = NO_DEPTHS
 
     def to_networkx(self) -> nx.MultiDiGraph:
         """Nodes and edges with the columns of the frames as attributes; one edge per kind and protocol."""
@@ -76,41 +64,45 @@ class CallGraph:
 
     def to_json(self) -> dict[str, Any]:
         """The stable shape of `causeway graph --format json`, see docs/json.md."""
-        coverage = self.coverage
+        found = self.depths
         return {
             "window": self.window.as_json(),
             "baseline": self.baseline.as_json(),
+            "level": str(self.level),
             "nodes": records_of(self.nodes),
             "edges": records_of(self.edges),
             "entries": records_of(self.entries),
             "cycles": [list(cycle) for cycle in self.cycles],
-            "coverage": {
-                "spans": coverage.spans,
-                "roots": coverage.roots,
-                "linked": coverage.linked,
-                "orphans": coverage.orphans,
-                "skewed": coverage.skewed,
-                "linked_ratio": coverage.linked_ratio,
-                "silent": list(coverage.silent),
-                "services": records_of(coverage.services),
+            "depth": {
+                "longest": [list(step) for step in found.longest],
+                "longest_calls": chain_calls(found.longest),
+                "critical": [list(step) for step in found.waiting],
+                "critical_calls": chain_calls(found.waiting),
             },
+            "coverage": coverage_json(self.coverage),
         }
 
 
 def call_graph(world: World) -> CallGraph:
-    """The call graph of the World's window. A pure function; O(edges)."""
-    seconds = float(world.timeline.in_window.sum()) * world.timeline.step_ns / SECOND_NS
+    """The call graph of the World's services in its window. A pure function; O(edges)."""
     entries = entry_frame(world.entries, world.timeline.in_window)
-    edges = _edges(world, seconds)
+    edges = _edges(world)
+    far = depths(edges, set(entries["service"]))
     return CallGraph(
         window=world.window,
         baseline=world.baseline,
-        nodes=_nodes(world, entries, seconds),
+        nodes=with_depths(_nodes(world, entries), far),
         edges=edges,
         entries=entries,
         cycles=cycles_of(edges),
-        coverage=_coverage(world.coverage),
+        coverage=coverage_of(world.coverage, world.edges),
+        depths=far,
     )
+
+
+def window_seconds(world: World) -> float:
+    """The length of the World's window, widened to whole slots."""
+    return float(world.timeline.in_window.sum()) * world.timeline.step_ns / SECOND_NS
 
 
 def entry_frame(entries: CallSeries, in_window: np.ndarray) -> pd.DataFrame:
@@ -141,29 +133,68 @@ def cycles_of(edges: pd.DataFrame) -> tuple[tuple[str, ...], ...]:
     return tuple(sorted(rings + loops, key=lambda ring: (-len(ring), ring)))
 
 
-def _nodes(world: World, entries: pd.DataFrame, seconds: float) -> pd.DataFrame:
+def with_depths(nodes: pd.DataFrame, far: Depths) -> pd.DataFrame:
+    """The nodes with depth_min and depth_max: whole numbers, None where no entry leads."""
+    found = {"depth_min": far.nearest, "depth_max": far.farthest}
+    columns = {
+        name: pd.Series([calls.get(node) for node in nodes["id"]], index=nodes.index, dtype=object)
+        for name, calls in found.items()
+    }
+    return nodes.assign(**columns)
+
+
+def is_new(edges: pd.DataFrame, earlier: pd.DataFrame) -> list[bool]:
+    """Whether each edge's caller and callee did not talk earlier; none is new where nothing is known of earlier."""
+    known = set(earlier[["caller", "callee"]].itertuples(index=False, name=None))
+    pairs = edges[["caller", "callee"]].itertuples(index=False, name=None)
+    return [bool(known) and pair not in known for pair in pairs]
+
+
+def _nodes(world: World, entries: pd.DataFrame) -> pd.DataFrame:
     nodes = world.nodes.reset_index()
-    nodes.insert(2, "entry", nodes["id"].isin(set(entries["service"])))
-    nodes.insert(4, "calls_per_s", nodes["calls"] / seconds)
+    nodes.insert(1, "service", nodes["id"])
+    nodes.insert(3, "entry", nodes["id"].isin(set(entries["service"])))
+    nodes.insert(5, "calls_per_s", nodes["calls"] * node_weights(world).reindex(nodes["id"]).fillna(1.0).to_numpy())
+    nodes["calls_per_s"] /= window_seconds(world)
     return nodes
 
 
-def _edges(world: World, seconds: float) -> pd.DataFrame:
+def node_weights(world: World) -> pd.Series:
+    """By node, how many requests each stored one stands for, on average; 1 without sampling.
+
+    A service's is that of its spans; that of a peer without spans is of the calls made to it.
+    """
+    weights = pd.Series(dtype=float)
+    if "estimated_calls" in world.edges:
+        called = world.edges.groupby("callee")[["estimated_calls", "calls"]].sum()
+        weights = called["estimated_calls"] / called["calls"]
+    services = world.coverage.set_index("service")
+    if "estimated_milli" in services:
+        services = services[services["spans"] > 0]
+        weights = (services["estimated_milli"] / 1000 / services["spans"]).combine_first(weights)
+    return weights.clip(lower=1.0)
+
+
+def _edges(world: World) -> pd.DataFrame:
     edges = world.edges.copy()
-    edges.insert(7, "calls_per_s", edges["calls"] / seconds)
-    known = set(world.edges_baseline[["caller", "callee"]].itertuples(index=False, name=None))
-    pairs = edges[["caller", "callee"]].itertuples(index=False, name=None)
-    edges["new"] = [bool(known) and pair not in known for pair in pairs]
-    return edges.sort_values(["caller", "callee", "kind", "protocol"], kind="stable").reset_index(drop=True)
+    if "estimated_calls" not in edges:
+        edges["estimated_calls"] = edges["calls"].astype(float)
+    if "lag_ms_mean" not in edges:
+        edges["lag_ms_mean"] = np.nan
+    edges["calls_per_s"] = edges["estimated_calls"] / window_seconds(world)
+    edges["caller_service"], edges["callee_service"] = edges["caller"], edges["callee"]
+    edges["new"] = is_new(edges, world.edges_baseline)
+    return ordered_edges(edges)
 
 
-def _coverage(services: pd.DataFrame) -> Coverage:
-    sums = {name: int(services[name].sum()) for name in ("spans", "roots", "linked", "orphans", "skewed")}
-    children = sums["spans"] - sums["roots"]
-    silent = services[(services["spans"] <= 0) & (services["spans_baseline"] > 0)]["service"]
-    return Coverage(
-        **sums,
-        linked_ratio=sums["linked"] / children if children > 0 else None,
-        silent=tuple(sorted(silent)),
-        services=services.sort_values("service").reset_index(drop=True),
-    )
+EDGE_COLUMNS = (
+    *("caller", "caller_service", "caller_type", "callee", "callee_service", "callee_type", "kind", "protocol"),
+    *("calls", "estimated_calls", "calls_per_s", "errors", "error_ratio"),
+    *("latency_ms_mean", "latency_ms_p50", "latency_ms_p95", "latency_ms_p99", "gap_ms_mean", "lag_ms_mean", "new"),
+)
+
+
+def ordered_edges(edges: pd.DataFrame) -> pd.DataFrame:
+    """The edges with the columns and in the order of `CallGraph.edges`."""
+    order = ["caller", "callee", "kind", "protocol"]
+    return edges.sort_values(order, kind="stable").reset_index(drop=True)[list(EDGE_COLUMNS)]

@@ -1,26 +1,23 @@
-"""The call graph as tables, DOT, GraphML and CSV."""
+"""The call graph as tables for people."""
 
 from __future__ import annotations
 
-import io
-
-import networkx as nx
-
+from analytics.callgraph.coverage import coverage_message, coverage_notes
+from analytics.callgraph.depth import Chain, chain_calls
 from analytics.callgraph.graph import CallGraph
+from analytics.callgraph.level import Level
 from analytics.frames import records_of
 from analytics.output import Column, Page
-from causeway.errors import ConfigError
 from causeway.findings import Message
 from causeway.messages import MISSING, quantity
 from causeway.window import iso
 
 # What a narrow terminal does without.
-_SPARE = ("protocol", "calls", "p95", "gap", "new")
-_SHAPES = {"service": "box", "database": "cylinder", "queue": "cds", "external": "octagon", "entry": "circle"}
+_SPARE = ("protocol", "calls", "p95", "gap", "lag", "depth", "new")
 
 
 def show_graph(graph: CallGraph, page: Page) -> None:
-    """Nodes, edges, entry points, cycles and coverage as tables."""
+    """Nodes, edges, entry points, depth, cycles and coverage as tables."""
     window = graph.window
     page.line(_message("title", **{"from": iso(window.start_ns), "to": iso(window.end_ns)}), style="bold")
     if not len(graph.nodes):
@@ -30,64 +27,48 @@ def show_graph(graph: CallGraph, page: Page) -> None:
     _show_edges(graph, page)
     _show_entries(graph, page)
     page.line("")
+    _show_depth(graph, page)
     if graph.cycles:
         rings = "; ".join(" ↔ ".join(cycle) + (" ↺" if len(cycle) == 1 else "") for cycle in graph.cycles)
         page.line(_message("cycles", rings=rings), style="yellow")
-    page.line(_coverage_message(graph))
+    show_coverage(graph, page)
+
+
+def show_coverage(graph: CallGraph, page: Page) -> None:
+    """How complete the graph is, and what in it is estimated."""
+    page.line(coverage_message(graph.coverage))
+    for note in coverage_notes(graph.coverage):
+        page.line(note)
+    if graph.level is not Level.SERVICE:
+        page.line(Message("callgraph.finer"))
     if graph.coverage.silent:
         page.line(_message("silent", services=", ".join(graph.coverage.silent)), style="yellow")
 
 
-def to_dot(graph: CallGraph) -> str:
-    """The graph in Graphviz' language, left to right."""
-    lines = ["digraph causeway {", "  rankdir=LR;", "  node [fontname=sans-serif];"]
-    lines += [f"  {_quoted(node['id'])} [shape={_SHAPES[node['type']]}];" for node in records_of(graph.nodes)]
-    for edge in records_of(graph.edges):
-        style = "dashed" if edge["kind"] == "async" else "solid"
-        label = f"{quantity(edge['calls_per_s'], '/s')}\\n{quantity(edge['latency_ms_p50'], 'ms')}"
-        ends = f"{_quoted(edge['caller'])} -> {_quoted(edge['callee'])}"
-        lines.append(f'  {ends} [style={style}, label="{label}"];')
-    return "\n".join([*lines, "}"]) + "\n"
+def _show_depth(graph: CallGraph, page: Page) -> None:
+    found = graph.depths
+    if not found.longest:
+        return
+    page.line(Message("callgraph.longest", {"calls": chain_calls(found.longest), "chain": _chain(found.longest)}))
+    if found.waiting and found.waiting != found.longest:
+        page.line(Message("callgraph.waiting", {"calls": chain_calls(found.waiting), "chain": _chain(found.waiting)}))
 
 
-def to_graphml(graph: CallGraph) -> str:
-    """The graph as GraphML; a missing number is left out."""
-    bare: nx.MultiDiGraph[str] = nx.MultiDiGraph()
-    known = graph.to_networkx()
-    for name, values in known.nodes(data=True):
-        bare.add_node(name, **{key: value for key, value in values.items() if value is not None})
-    for caller, callee, values in known.edges(data=True):
-        bare.add_edge(caller, callee, **{key: value for key, value in values.items() if value is not None})
-    out = io.BytesIO()
-    nx.write_graphml_xml(bare, out)
-    return out.getvalue().decode()
-
-
-def to_csv(graph: CallGraph) -> str:
-    """The edges as CSV with a heading line."""
-    return str(graph.edges.to_csv(index=False, lineterminator="\n"))
-
-
-DOCUMENTS = {"dot": to_dot, "graphml": to_graphml, "csv": to_csv}
-
-
-def document(graph: CallGraph, kind: str) -> str:
-    """The graph in one of `DOCUMENTS`; ConfigError for another kind."""
-    if kind not in DOCUMENTS:
-        raise ConfigError(f"--format: no {kind!r}; known: table, json, {', '.join(DOCUMENTS)}")
-    return DOCUMENTS[kind](graph)
+def _chain(chain: Chain) -> str:
+    return " → ".join(step[0] if len(step) == 1 else f"({' ↔ '.join(step)})" for step in chain)
 
 
 def _show_nodes(graph: CallGraph, page: Page) -> None:
     page.heading(_message("nodes", count=len(graph.nodes)))
-    names = ("node", "type", "entry", "calls", "rate", "errors", "p50", "p95", "p99")
-    columns = [Column(_message(f"column_{name}"), number=i > 2, spare=name in _SPARE) for i, name in enumerate(names)]
+    names = ("node", "type", "entry", "depth", "calls", "rate", "errors", "mean", "p50", "p95", "p99")
+    columns = [Column(_title(name), number=i > 2, spare=name in _SPARE) for i, name in enumerate(names)]
     nodes = graph.nodes.sort_values(["calls", "id"], ascending=[False, True])
     rows = [
         (
             node["id"],
             page.words(_message(f"type_{node['type']}")),
             page.words(_message("yes")) if node["entry"] else "",
+            _depth(node["depth_min"], node["depth_max"]),
             f"{node['calls']:,}",
             quantity(node["calls_per_s"], "/s"),
             _share(node["error_ratio"]),
@@ -100,26 +81,30 @@ def _show_nodes(graph: CallGraph, page: Page) -> None:
 
 def _show_edges(graph: CallGraph, page: Page) -> None:
     page.heading(_message("edges", count=len(graph.edges)))
-    names = ("caller", "callee", "kind", "protocol", "calls", "rate", "errors", "p50", "p95", "p99", "gap", "new")
+    names = ["caller", "callee", "kind", "protocol", "calls", "rate", "errors", "mean", "p50", "p95", "p99", "gap"]
+    if graph.level is not Level.SERVICE:
+        names = [name for name in names if name not in {"protocol", "p50", "p95", "p99", "gap"}]
+    names += ["lag"] if graph.edges["lag_ms_mean"].notna().any() else []
     columns = [
-        Column(_message("new" if name == "new" else f"column_{name}"), number=3 < i < 11, spare=name in _SPARE)
-        for i, name in enumerate(names)
+        Column(_title(name), number=name not in {"caller", "callee", "kind", "protocol"}, spare=name in _SPARE)
+        for name in names
     ]
-    rows = [
-        (
-            edge["caller"],
-            edge["callee"],
-            page.words(_message(f"kind_{edge['kind']}")),
-            edge["protocol"] or MISSING,
-            f"{edge['calls']:,}",
-            quantity(edge["calls_per_s"], "/s"),
-            _share(edge["error_ratio"]),
-            *_latencies(edge),
-            quantity(edge["gap_ms_mean"], "ms"),
-            page.words(_message("yes")) if edge["new"] else "",
-        )
-        for edge in records_of(graph.edges)
-    ]
+    columns.append(Column(_message("new"), spare=True))
+    rows = []
+    for edge in records_of(graph.edges):
+        cells = {
+            "caller": edge["caller"],
+            "callee": edge["callee"],
+            "kind": page.words(_kind(edge["kind"])),
+            "protocol": edge["protocol"] or MISSING,
+            "calls": f"{edge['calls']:,}",
+            "rate": quantity(edge["calls_per_s"], "/s"),
+            "errors": _share(edge["error_ratio"]),
+            **dict(zip(("mean", "p50", "p95", "p99"), _latencies(edge), strict=True)),
+            "gap": quantity(edge["gap_ms_mean"], "ms"),
+            "lag": quantity(edge["lag_ms_mean"], "ms"),
+        }
+        rows.append([*(cells[name] for name in names), page.words(_message("yes")) if edge["new"] else ""])
     page.table(columns, rows)
 
 
@@ -141,32 +126,28 @@ def _show_entries(graph: CallGraph, page: Page) -> None:
     page.table(columns, rows)
 
 
-def _latencies(row: dict[str, float | None]) -> tuple[str, str, str]:
-    p50, p95, p99 = (quantity(row[f"latency_ms_{name}"], "ms") for name in ("p50", "p95", "p99"))
-    return p50, p95, p99
+def _title(name: str) -> Message:
+    return Message(f"callgraph.column_{name}") if name in {"depth", "lag"} else _message(f"column_{name}")
+
+
+def _kind(kind: str) -> Message:
+    return Message("callgraph.kind_link") if kind == "link" else _message(f"kind_{kind}")
+
+
+def _depth(least: int | None, most: int | None) -> str:
+    if least is None:
+        return MISSING
+    return str(least) if least == most else f"{least}-{most}"
+
+
+def _latencies(row: dict[str, float | None]) -> tuple[str, str, str, str]:
+    mean, p50, p95, p99 = (quantity(row[f"latency_ms_{name}"], "ms") for name in ("mean", "p50", "p95", "p99"))
+    return mean, p50, p95, p99
 
 
 def _share(ratio: float | None) -> str:
     return quantity(ratio, "%")
 
 
-def _coverage_message(graph: CallGraph) -> Message:
-    coverage = graph.coverage
-    if coverage.linked_ratio is None:
-        return _message("coverage_unlinked", spans=f"{coverage.spans:,}")
-    return _message(
-        "coverage",
-        spans=f"{coverage.spans:,}",
-        linked=coverage.linked_ratio,
-        orphans=f"{coverage.orphans:,}",
-        skewed=f"{coverage.skewed:,}",
-    )
-
-
 def _message(name: str, **values: str | int | float | None) -> Message:
     return Message(f"graph.{name}", values)
-
-
-def _quoted(name: str) -> str:
-    escaped = name.replace("\\", "\\\\").replace('"', '\\"')
-    return f'"{escaped}"'

@@ -9,7 +9,7 @@ import pandas as pd
 import pyarrow as pa
 
 from analytics.callgraph.level import Level
-from analytics.callgraph.rows import KEYS, call_rows, slot_step_ns
+from analytics.callgraph.rows import KEYS, call_rows, slot_step_ns, whole_slots
 from analytics.callgraph.significance import Blocks, mean_p, share_p
 from analytics.world_rollups import group_quantiles_ms, key_codes
 from causeway.latency import BUCKET_MAX
@@ -108,9 +108,9 @@ class Cells:
 
 
 def side_of(reader: Reader, level: Level, window: Window) -> Side:
-    """The calls of a window, widened to whole slots, by edge and block. One query."""
+    """The calls of a window, moved to whole slots, by edge and block. One query."""
     base = slot_step_ns(level)
-    whole = window.aligned(base)
+    whole = whole_slots(window, level)
     step = max(base, whole.duration_ns // BLOCKS // base * base)
     rows = call_rows(reader, level, whole, step_ns=step)
     starts = np.arange(whole.start_ns // step * step, whole.end_ns, step)

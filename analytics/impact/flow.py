@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 import numpy as np
+import pandas as pd
 
 from analytics.callgraph.graph import CallGraph
+from analytics.callgraph.level import WITHIN, Level
 
 DAMPING = 0.85  # as in Page, Brin, Motwani, Winograd: The PageRank Citation Ranking, Stanford 1999
 ROUNDS_MAX = 1000
@@ -17,14 +20,15 @@ PRECISION = 1e-10
 class Flow:
     """The graph as numbers, nodes as in `names` (ascending); edges summed over kind and protocol.
 
-    caller, callee: (e,) node numbers; calls: (e,). served: (n,) inbound requests, at least those of the
-    edges. entry: (n,) entry requests.
+    caller, callee: (e,) node numbers; calls: (e,); asynchronous: (e,) bool, most of them are not waited for. served:
+    (n,) inbound requests, at least those of the edges. entry: (n,) entry requests.
     """
 
     names: tuple[str, ...]
     caller: np.ndarray
     callee: np.ndarray
     calls: np.ndarray
+    asynchronous: np.ndarray
     served: np.ndarray
     entry: np.ndarray
 
@@ -33,17 +37,38 @@ def flow_of(graph: CallGraph) -> Flow:
     """The Flow of a call graph. Calls of a node to itself are left out: they reach nobody new."""
     names = tuple(sorted(graph.nodes["id"]))
     place = {name: i for i, name in enumerate(names)}
-    pairs = graph.edges.groupby(["caller", "callee"], as_index=False)["calls"].sum()
+    kind = graph.edges["kind"] if "kind" in graph.edges else pd.Series("sync", index=graph.edges.index)
+    edges = graph.edges[["caller", "callee", "calls"]].assign(behind=graph.edges["calls"].where(kind != "sync", 0))
+    pairs = edges.groupby(["caller", "callee"], as_index=False)[["calls", "behind"]].sum()
     pairs = pairs[pairs["caller"] != pairs["callee"]]
     caller = pairs["caller"].map(place).to_numpy(dtype=np.int64)
     callee = pairs["callee"].map(place).to_numpy(dtype=np.int64)
     calls = pairs["calls"].to_numpy(dtype=np.float64)
-    entry = np.zeros(len(names))
-    where = graph.entries["service"].map(place).to_numpy(dtype=np.int64)
-    np.add.at(entry, where, graph.entries["calls"].to_numpy(dtype=np.float64))
+    entry = _entries(graph, place)
     own = graph.nodes.set_index("id")["calls"].reindex(list(names)).to_numpy(dtype=np.float64)
     served = np.maximum(own, np.bincount(callee, weights=calls, minlength=len(names)) + entry)
-    return Flow(names, caller, callee, calls, served, entry)
+    behind = pairs["behind"].to_numpy(dtype=np.float64) * 2 > calls
+    return Flow(names, caller, callee, calls, behind, served, entry)
+
+
+def _entries(graph: CallGraph, place: Mapping[str, int]) -> np.ndarray:
+    """(n,) entry requests; below services shared out over a service's entry nodes by their calls."""
+    entry = np.zeros(len(place))
+    points = graph.entries
+    if graph.level is Level.SERVICE:
+        np.add.at(entry, points["service"].map(place).to_numpy(dtype=np.int64), points["calls"].to_numpy(np.float64))
+        return entry
+    if graph.level is Level.OPERATION:
+        where = (points["service"] + WITHIN + points["operation"]).map(place)
+        known = where.notna().to_numpy()
+        np.add.at(entry, where[known].to_numpy(np.int64), points["calls"].to_numpy(np.float64)[known])
+        return entry
+    nodes = graph.nodes[graph.nodes["entry"]]
+    wanted = points.groupby("service")["calls"].sum()
+    part = nodes["calls"] / nodes.groupby("service")["calls"].transform("sum").clip(lower=1)
+    calls = (part * nodes["service"].map(wanted).fillna(0)).to_numpy(np.float64)
+    np.add.at(entry, nodes["id"].map(place).to_numpy(np.int64), calls)
+    return entry
 
 
 def entry_shares(flow: Flow) -> np.ndarray | None:

@@ -55,14 +55,15 @@ class Options:
         return self.critical_above if verdict is Verdict.CRITICAL else self.warn_above
 
 
-Look = Callable[[World, CallGraph, Any], Iterator[Finding]]
+# Inspections of traces take a TraceSample in place of World and graph.
+Look = Callable[..., Iterator[Finding]]
 
 
 @dataclass(frozen=True, slots=True)
 class Inspection:
-    """One registered inspection. weight.
+    """One registered inspection. weight: how much its findings count in the score, 1 for what users feel now.
 
-    How much its findings count in the score, 1 for what users feel now.
+    of_traces: it looks at a TraceSample (`look(sample, options)`), not at World and graph.
     """
 
     name: str
@@ -71,6 +72,7 @@ class Inspection:
     options_type: type[Options]
     defaults: Mapping[str, float] = field(hash=False)
     look: Look = field(hash=False)
+    of_traces: bool = False
 
     def __call__(self, world: World, graph: CallGraph, options: Options) -> Iterator[Finding]:
         """Its findings; what it raises is the caller's to handle."""
@@ -134,6 +136,7 @@ def inspection(
     critical_above: float,
     weight: float = 1.0,
     options: type[Options] = Options,
+    of_traces: bool = False,
 ) -> Callable[[Look], Inspection]:
     """Register the function below as the inspection `name`. Raises ConfigError when the name is taken."""
 
@@ -141,7 +144,7 @@ def inspection(
         if name in _registered:
             raise ConfigError(f"two inspections are called {name!r}; remove or rename one")
         defaults = {"warn_above": warn_above, "critical_above": critical_above}
-        made = Inspection(name, unit, weight, options, defaults, look)
+        made = Inspection(name, unit, weight, options, defaults, look, of_traces)
         _registered[name] = made
         return made
 

@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import dataclasses
 import traceback
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from functools import cache, partial
 from typing import Any
 
 from analytics.callgraph.graph import CallGraph, call_graph
 from analytics.impact.scores import ServiceImpact, impact_scores
 from analytics.patrol import score as scoring
 from analytics.patrol.inspection import EVERYTHING, Inspection, Options, inspections
+from analytics.traces.sampling import TraceSample, read_traces
 from analytics.world import World
 from analytics.world_build import build_world
 from causeway import logs
@@ -33,9 +35,12 @@ def patrol(
     impacts: Iterable[ServiceImpact],
     config: Mapping[str, Any] | None = None,
     now_ns: int | None = None,
+    *,
+    traces: Callable[[], TraceSample] | None = None,
 ) -> PatrolReport:
     """The report of all enabled inspections. `config`: the table `[patrol]`. `now_ns`: by default the
-    window's end.
+    window's end. `traces`: gives a sample of the window's traces; asked once, and only by inspections of traces, which
+    are left out without it.
 
     An inspection that crashes becomes an UNKNOWN finding that says so. Raises ConfigError for a table
     `[patrol.NAME]`
@@ -43,8 +48,12 @@ def patrol(
     """
     by_service = {impact.service: float(impact.impact) for impact in impacts}
     found: list[Finding] = []
+    sample = None if traces is None else cache(traces)
     for one, options in chosen_options(config or {}):
-        found.extend(_weighed(finding, world, by_service) for finding in _findings(one, world, graph, options))
+        if one.of_traces and sample is None:
+            continue
+        looked = _findings(one, partial(_look, one, world, graph, sample, options))
+        found.extend(_weighed(finding, world, by_service) for finding in looked)
     return report(world, found, now_ns=now_ns)
 
 
@@ -59,10 +68,10 @@ def chosen_options(config: Mapping[str, Any]) -> tuple[tuple[Inspection, Options
 def patrol_window(
     reader: Reader, window: Window, config: Mapping[str, Any] | None = None, *, now_ns: int | None = None
 ) -> PatrolReport:
-    """As `patrol`, over a window of a store, with its World, call graph and impacts made for it."""
+    """As `patrol`, over a window of a store, with its World, call graph, impacts and traces made for it."""
     world = build_world(reader, window)
     graph = call_graph(world)
-    return patrol(world, graph, impact_scores(world, graph), config, now_ns)
+    return patrol(world, graph, impact_scores(world, graph), config, now_ns, traces=lambda: read_traces(reader, window))
 
 
 def report(world: World, findings: Sequence[Finding], *, now_ns: int | None = None) -> PatrolReport:
@@ -95,9 +104,17 @@ def _tables(config: Mapping[str, Any], chosen: Sequence[Inspection]) -> dict[str
     return tables
 
 
-def _findings(one: Inspection, world: World, graph: CallGraph, options: Any) -> list[Finding]:
+def _look(
+    one: Inspection, world: World, graph: CallGraph, sample: Callable[[], TraceSample] | None, options: Options
+) -> Iterator[Finding]:
+    if one.of_traces and sample is not None:
+        return one.look(sample(), options)
+    return one(world, graph, options)
+
+
+def _findings(one: Inspection, look: Callable[[], Iterable[Finding]]) -> list[Finding]:
     try:
-        return list(one(world, graph, options))
+        return list(look())
     except Exception as error:  # noqa: BLE001 - one broken inspection must not silence the others
         trace = "".join(traceback.format_exception(error, limit=TRACE_MAX))
         log.error("inspection.crashed", inspection=one.name, error=repr(error), trace=trace)

@@ -10,7 +10,7 @@ being taken off in proportion.
 
 # Compiled functions have their types from their arguments.
 # mypy: disable-error-code="no-untyped-def"
-# ruff: noqa: ANN001, ANN202
+# ruff: noqa: ANN001, ANN201, ANN202
 
 from __future__ import annotations
 
@@ -90,7 +90,7 @@ def _savings(tops, waiter, size, offsets, by_start, by_settled, start, end, name
                 took[k] = end[k] - start[k]
                 if changed:
                     scale = factor if name[k] == chosen else 1.0
-                    took[k] = _replayed(k, last, offsets, by_start, by_settled, start, end, took, ends, scale)
+                    took[k] = replayed(k, last, offsets, by_start, by_settled, start, end, took, ends, scale)
                     if waiter[k] >= top:
                         touched[waiter[k]] = True
             gain = end[top] - start[top] - took[top]
@@ -101,7 +101,7 @@ def _savings(tops, waiter, size, offsets, by_start, by_settled, start, end, name
 
 
 @njit(nogil=True, cache=True)
-def _replayed(i, within, offsets, by_start, by_settled, start, end, took, ends, scale):
+def replayed(i, within, offsets, by_start, by_settled, start, end, took, ends, scale):
     """How long span i takes when its children take `took` and its own time is scaled; `ends` is room to work.
 
     Rows from `within` on are of another tree.

@@ -14,17 +14,19 @@ from __future__ import annotations
 
 import time
 import warnings
-from collections.abc import Mapping
-from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 from types import TracebackType
-from typing import Any, Self
+from typing import Self
 
-import networkx as nx
 import pandas as pd
 
+from causeway.client.consequences import Consequences as Consequences
+from causeway.client.consequences import consequences_of
 from causeway.client.frames import frame, rows
+from causeway.client.graphs import Graph as Graph
+from causeway.client.graphs import GraphDiff as GraphDiff
+from causeway.client.graphs import graph_diff_of, graph_of
 from causeway.client.sources import LocalSource, RemoteSource, Source
 from causeway.deployment import EMBEDDED, Options, deployment
 from causeway.findings import Diagnosis, Incident, PatrolReport
@@ -38,31 +40,6 @@ Time = str | int | datetime | None
 
 class Truncated(UserWarning):
     """An answer holds only its first rows; ask for a shorter window or a higher limit."""
-
-
-@dataclass(frozen=True, slots=True)
-class Graph:
-    """Who calls whom. nodes: id, type, ...; edges: caller, callee, calls, error_ratio, latency_ms_*, ..."""
-
-    window: Window
-    nodes: pd.DataFrame
-    edges: pd.DataFrame
-    document: Mapping[str, Any]
-
-    @property
-    def coverage(self) -> Mapping[str, Any]:
-        """What the graph rests on: spans without parents, silent services, clock skew."""
-        found: Mapping[str, Any] = self.document["coverage"]
-        return found
-
-    def to_networkx(self) -> nx.MultiDiGraph[str]:
-        """A node per id and an edge per row of `edges`, the other columns as attributes."""
-        graph: nx.MultiDiGraph[str] = nx.MultiDiGraph()
-        for node in self.nodes.to_dict("records"):
-            graph.add_node(node["id"], **{str(name): value for name, value in node.items()})
-        for edge in self.edges.to_dict("records"):
-            graph.add_edge(edge["caller"], edge["callee"], **{str(name): value for name, value in edge.items()})
-        return graph
 
 
 class Client:
@@ -143,20 +120,82 @@ class Client:
             warnings.warn(f"{name}: only the first {page.table.num_rows:,} rows", Truncated, stacklevel=3)
         return frame(page.table)
 
-    def graph(self, start: Time = None, end: Time = None) -> Graph:
-        """Who called whom, how often, how fast and with how many errors."""
-        document = self._source.document("graph", _window(start, end))
-        return Graph(
-            window=from_json(Window, document["window"]),
-            nodes=rows(document["nodes"], first=("id", "type")),
-            edges=rows(document["edges"], first=("caller", "callee", "calls", "error_ratio")),
-            document=document,
-        )
+    def graph(
+        self,
+        start: Time = None,
+        end: Time = None,
+        *,
+        level: str = "service",
+        service: str | None = None,
+        hops: int = 1,
+    ) -> Graph:
+        """Who called whom, how often, how fast and with how many errors.
 
-    def impact(self, start: Time = None, end: Time = None) -> pd.DataFrame:
-        """How much each service matters, 0-100, highest first, with the parts of the score."""
-        document = self._source.document("impact", _window(start, end))
+        level: service, operation, instance or version. service, hops: only what is within so many calls of it.
+        """
+        options = _graph_options(level, service, hops)
+        return graph_of(self._source.document("graph", _window(start, end), options))
+
+    def graph_diff(
+        self,
+        start: Time = None,
+        end: Time = None,
+        *,
+        before: tuple[Time, Time] | str | None = None,
+        level: str = "service",
+        service: str | None = None,
+        hops: int = 1,
+    ) -> GraphDiff:
+        """Which calls of the window came, went or changed beyond noise.
+
+        before: what it is compared with: `"1h"` (that long before the window), or two times; by default as long a time
+        just before.
+        """
+        options = _graph_options(level, service, hops)
+        if isinstance(before, str):
+            options["before"] = before
+        elif before is not None:
+            earlier = _window(*before)
+            options["before"] = f"{earlier.start_ns}/{earlier.end_ns}"
+        return graph_diff_of(self._source.document("graph/diff", _window(start, end), options))
+
+    def impact(
+        self, start: Time = None, end: Time = None, *, level: str = "service", fast: bool = False
+    ) -> pd.DataFrame:
+        """How much each service matters, 0-100, highest first, with the parts of the score.
+
+        level: service, operation, instance or version. fast: estimated from call ratios, no traces are read.
+        """
+        options = {"level": level} | ({"fast": "true"} if fast else {})
+        document = self._source.document("impact", _window(start, end), options)
         return rows(document["services"], first=("service", "impact"))
+
+    def risk(self, start: Time = None, end: Time = None, *, fast: bool = False) -> pd.DataFrame:
+        """How likely each service is to fail soon times its impact, highest first; a column for each part."""
+        document = self._source.document("risk", _window(start, end), {"fast": "true"} if fast else {})
+        found = []
+        for one in document["risks"]:
+            parts = {part["name"]: part["value"] for part in one["parts"]}
+            found.append({**{name: value for name, value in one.items() if name != "parts"}, **parts})
+        return rows(found, first=("service", "risk", "likelihood", "impact"))
+
+    def blast_radius(self, target: str, start: Time = None, end: Time = None) -> Consequences:
+        """Who is hit when the target fails, and what each journey loses. target: as for `causeway blast`."""
+        return consequences_of(self._source.document("blast", _window(start, end), {"target": target}))
+
+    def what_if(
+        self,
+        start: Time = None,
+        end: Time = None,
+        *,
+        remove: str | None = None,
+        slow: str | None = None,
+        by: str | None = None,
+    ) -> Consequences:
+        """What every journey suffers when a target is removed, or becomes slower by `200ms` or `x2`."""
+        asked = {"remove": remove, "slow": slow, "by": by}
+        options = {name: value for name, value in asked.items() if value is not None}
+        return consequences_of(self._source.document("whatif", _window(start, end), options))
 
     def diagnose(self, start: Time = None, end: Time = None) -> Diagnosis:
         """What broke in the window, since when, and why."""
@@ -169,6 +208,10 @@ class Client:
     def incidents(self) -> list[Incident]:
         """Incidents, newest first."""
         return [from_json(Incident, found) for found in self._source.document("incidents", None)["incidents"]]
+
+
+def _graph_options(level: str, service: str | None, hops: int) -> dict[str, str]:
+    return {"level": level} | ({} if service is None else {"service": service, "hops": str(hops)})
 
 
 def hypotheses(diagnosis: Diagnosis, *, language: str = "en") -> pd.DataFrame:

@@ -6,29 +6,82 @@ This is the only place where `causeway` reaches up to `analytics`, by name and w
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from importlib import import_module
+from types import MappingProxyType
 from typing import Any
 
 from causeway.errors import ConfigError
 from causeway.stores.contract import Reader
-from causeway.window import Window
+from causeway.window import Window, earlier_window
 from causeway.wire import to_json
 
-NAMES = ("graph", "impact", "diagnose", "patrol")
+NAMES = ("graph", "graph/diff", "impact", "risk", "blast", "whatif", "diagnose", "patrol")
 
 
-def document(name: str, store: Reader, window: Window) -> Any:
-    """One of NAMES over a window. Raises ConfigError for another name."""
+def document(name: str, store: Reader, window: Window, options: Mapping[str, str] = MappingProxyType({})) -> Any:
+    """One of NAMES over a window. Raises ConfigError for another name.
+
+    options as in the API: `level`, `service` and `hops` of both graphs, and `before` of their difference; `level` and
+    `fast` of impact and risk; `target` of blast; `remove`, or `slow` and `by`, of whatif.
+    """
     if name not in NAMES:
         raise ConfigError(f"no analysis {name!r}; there are {', '.join(NAMES)}")
+    if name == "graph/diff":
+        return _diff(store, window, options)
     world = import_module("analytics.world_build").build_world(store, window)
     if name == "diagnose":
         return to_json(import_module("analytics.rootcause.diagnose").diagnose(world))
-    graph = import_module("analytics.callgraph.graph").call_graph(world)
     if name == "graph":
-        return graph.to_json()
+        return _graph(store, world, options)
+    if name in {"blast", "whatif"}:
+        return _consequences(name, store, world, options)
+    return _scored(name, store, world, options)
+
+
+def _scored(name: str, store: Reader, world: Any, options: Mapping[str, str]) -> Any:
+    level = import_module("analytics.callgraph.level").level_of(options.get("level", "service"))
     scores = import_module("analytics.impact.scores")
-    impacts = scores.impact_scores(world, graph)
+    graph = import_module("analytics.callgraph.levels").finer_graph(store, world, level)
+    if level != "service":
+        return scores.impacts_json(graph, scores.scores_of(graph))
+    measured = name != "patrol" and options.get("fast") != "true" and len(graph.nodes)
+    model = import_module("analytics.impact.model").read_model(store, graph) if measured else None
+    impacts = scores.impact_scores(world, graph, model)
     if name == "impact":
         return scores.impacts_json(graph, impacts)
-    return to_json(import_module("analytics.patrol.run").patrol(world, graph, impacts))
+    report = import_module("analytics.patrol.run").patrol(world, graph, impacts)
+    if name == "patrol":
+        return to_json(report)
+    risk = import_module("analytics.impact.risk")
+    return {"window": world.window.as_json(), **risk.risks_json(risk.risks(world, impacts, report.findings))}
+
+
+def _consequences(name: str, store: Reader, world: Any, options: Mapping[str, str]) -> Any:
+    graph = import_module("analytics.callgraph.graph").call_graph(world)
+    model = import_module("analytics.impact.model").read_model(store, graph)
+    if name == "blast":
+        target = import_module("analytics.impact.target").parse_target(options.get("target", ""))
+        return to_json(import_module("analytics.impact.blast").blast_radius(model, target))
+    whatif = import_module("analytics.impact.whatif")
+    change = whatif.parse_change(options.get("remove"), options.get("slow"), options.get("by"))
+    return to_json(whatif.what_if(model, change))
+
+
+def _graph(store: Reader, world: Any, options: Mapping[str, str]) -> Any:
+    level = import_module("analytics.callgraph.level").level_of(options.get("level", "service"))
+    found = import_module("analytics.callgraph.levels").finer_graph(store, world, level)
+    if "service" in options:
+        near = import_module("analytics.callgraph.focus").neighbourhood
+        found = near(found, options["service"], int(options.get("hops", "1")))
+    return found.to_json()
+
+
+def _diff(store: Reader, window: Window, options: Mapping[str, str]) -> Any:
+    level = import_module("analytics.callgraph.level").level_of(options.get("level", "service"))
+    before = earlier_window(options.get("before"), window, now_ns=window.end_ns)
+    found = import_module("analytics.callgraph.diff").graph_diff(store, before, window, level=level)
+    if "service" in options:
+        near = import_module("analytics.callgraph.focus").changes_near
+        found = near(found, options["service"], int(options.get("hops", "1")))
+    return found.to_json()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from types import MappingProxyType
 from typing import Any, Protocol
 
 import httpx2
@@ -18,6 +19,7 @@ from causeway.wire import to_json
 
 # A diagnosis of an hour takes seconds; a server that says nothing for longer than this is not coming back.
 TIMEOUT_S = 120.0
+NO_OPTIONS: Mapping[str, str] = MappingProxyType({})
 
 
 class Source(Protocol):
@@ -27,8 +29,11 @@ class Source(Protocol):
         """Every service heard in the window, by name."""
         ...
 
-    def document(self, name: str, window: Window | None) -> Any:
-        """`graph`, `impact`, `diagnose` or `patrol` of a window, or the `incidents`."""
+    def document(self, name: str, window: Window | None, options: Mapping[str, str] = NO_OPTIONS) -> Any:
+        """`graph`, `graph/diff`, `impact`, `diagnose` or `patrol` of a window, or the `incidents`.
+
+        options: as in the query of the API.
+        """
         ...
 
     def table(self, name: str, window: Window, *, service: str | None, limit: int) -> Page:
@@ -58,11 +63,11 @@ class LocalSource:
         """Every service heard in the window, by name."""
         return self._store.services(window)
 
-    def document(self, name: str, window: Window | None) -> Any:
+    def document(self, name: str, window: Window | None, options: Mapping[str, str] = NO_OPTIONS) -> Any:
         """The document as the command line prints it."""
         if window is None:
             return {"incidents": self._incidents()}
-        return document(name, self._store, window)
+        return document(name, self._store, window, options)
 
     def table(self, name: str, window: Window, *, service: str | None, limit: int) -> Page:
         """The first `limit` rows of a table, and whether there were more."""
@@ -95,9 +100,9 @@ class RemoteSource:
         found: list[str] = self._get("services", _times(window)).json()["services"]
         return found
 
-    def document(self, name: str, window: Window | None) -> Any:
+    def document(self, name: str, window: Window | None, options: Mapping[str, str] = NO_OPTIONS) -> Any:
         """The document as the command line prints it."""
-        return self._get(name, {} if window is None else _times(window)).json()
+        return self._get(name, {} if window is None else {**_times(window), **options}).json()
 
     def table(self, name: str, window: Window, *, service: str | None, limit: int) -> Page:
         """The first `limit` rows of a table, and whether there were more."""

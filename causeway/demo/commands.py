@@ -1,4 +1,4 @@
-"""The commands `up`, `demo` and `doctor`."""
+"""The commands `up`, `demo`, `doctor` and `rebuild`."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ from causeway import supervisor_commands
 from causeway.deployment import EMBEDDED, VARIABLES
 from causeway.doctor import commands as doctor
 from causeway.errors import ConfigError
+from causeway.stores.embedded.rebuild import commands as rebuild
 
 # A shop that is made up has no business in a store that the environment names.
 _OWN_PLACES = {VARIABLES["store"]: EMBEDDED, VARIABLES["samples"]: "", VARIABLES["state"]: ""}
@@ -20,6 +21,7 @@ def register(app: typer.Typer) -> None:
     """Add them."""
     supervisor_commands.register(app)
     doctor.register(app)
+    rebuild.register(app)
     app.command("demo")(demo)
 
 

@@ -1,10 +1,11 @@
-"""What Causeway remembers besides telemetry: incidents, patrol runs, schedules, the outbox, silences."""
+"""What Causeway remembers besides telemetry: incidents, patrol runs, schedules, the outbox, silences, impacts."""
 
 from __future__ import annotations
 
 from pathlib import Path
 
 from causeway.state.database import Database
+from causeway.state.impacts import ImpactMark, ImpactState
 from causeway.state.incidents import IncidentState
 from causeway.state.leader import Leadership
 from causeway.state.outbox import OutboxState
@@ -15,6 +16,7 @@ from causeway.state.silences import SilenceState
 
 __all__ = [
     "Delivery",
+    "ImpactMark",
     "Leadership",
     "OutboxRow",
     "PatrolMark",
@@ -26,7 +28,7 @@ __all__ = [
 ]
 
 
-class State(IncidentState, PatrolState, OutboxState, SilenceState, RollupState):
+class State(IncidentState, PatrolState, OutboxState, SilenceState, RollupState, ImpactState):
     """The whole state. Safe from many threads and processes at once; each call is one short transaction."""
 
     def __init__(self, database: Database) -> None:

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import sqlalchemy as sa
 
-VERSION = 2
+VERSION = 3
 
 metadata = sa.MetaData()
 _BIG = sa.BigInteger()
@@ -102,4 +102,13 @@ rollup_leases = sa.Table(
     sa.Column("owner", sa.Text, nullable=False),
     sa.Column("until_ns", _BIG, nullable=False),
     sa.Column("again", sa.Boolean, nullable=False),
+)
+
+# The impact factor (0-100) of each service over each hour. A row without a service says that the hour was looked at.
+impact_history = sa.Table(
+    "impact_history",
+    metadata,
+    sa.Column("hour_ns", _BIG, primary_key=True, autoincrement=False),
+    sa.Column("service", sa.Text, primary_key=True),
+    sa.Column("impact", sa.Double, nullable=False),
 )

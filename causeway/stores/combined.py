@@ -149,6 +149,12 @@ class CombinedReader:
     def edges(self, window: Window, *, step_ns: int | None = None, service: str | None = None) -> pa.Table:
         return self._records.edges(window, step_ns=step_ns, service=service)
 
+    def calls(self, window: Window, *, step_ns: int | None = None, service: str | None = None) -> pa.Table:
+        return self._records.calls(window, step_ns=step_ns, service=service)
+
+    def instance_calls(self, window: Window, *, step_ns: int | None = None, service: str | None = None) -> pa.Table:
+        return self._records.instance_calls(window, step_ns=step_ns, service=service)
+
     def operations(self, window: Window, *, step_ns: int | None = None, service: str | None = None) -> pa.Table:
         return self._records.operations(window, step_ns=step_ns, service=service)
 

@@ -183,6 +183,14 @@ class Reader(Protocol):
         """
         ...
 
+    def calls(self, window: Window, *, step_ns: int | None = None, service: str | None = None) -> pa.Table:
+        """Rollup rows of `records.CALLS`, summed as `edges`; their slots are whole minutes, whatever the step."""
+        ...
+
+    def instance_calls(self, window: Window, *, step_ns: int | None = None, service: str | None = None) -> pa.Table:
+        """Rollup rows of `records.INSTANCE_CALLS`, summed as `calls`."""
+        ...
+
     def operations(self, window: Window, *, step_ns: int | None = None, service: str | None = None) -> pa.Table:
         """Rollup rows of `records.OPERATIONS`, summed as `edges`."""
         ...

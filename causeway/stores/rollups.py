@@ -11,10 +11,21 @@ from causeway.errors import StoreError
 from causeway.window import Window
 
 MEASURES: dict[str, tuple[str, ...]] = {
-    "rollup_edges": ("calls", "errors", "duration_ns_sum", "gap_calls", "gap_ns_sum"),
+    "rollup_edges": (
+        "calls",
+        "errors",
+        "duration_ns_sum",
+        "gap_calls",
+        "gap_ns_sum",
+        "estimated_milli",
+        "lag_calls",
+        "lag_ns_sum",
+    ),
+    "rollup_calls": ("calls", "errors", "estimated_milli", "duration_ns_sum"),
+    "rollup_instance_calls": ("calls", "errors", "duration_ns_sum"),
     "rollup_operations": ("calls", "errors", "duration_ns_sum", "self_ns_sum"),
     "rollup_instances": ("calls", "errors", "duration_ns_sum", "spans"),
-    "rollup_coverage": ("spans", "roots", "linked", "skewed"),
+    "rollup_coverage": tuple(name for name in records.COVERAGE.names if name not in {"slot_ns", "service"}),
     "rollup_logs": ("lines",),
 }
 
@@ -41,12 +52,12 @@ def rollup_query(name: str, window: Window, *, step_ns: int | None, service: str
     values: list[int | str] = []
     conditions = []
     if service is not None:
-        ends = ("caller", "callee") if name == "rollup_edges" else ("service",)
+        ends = ("caller", "callee") if "caller" in keys else ("service",)
         conditions.append("(" + " OR ".join(f"{end} = ?" for end in ends) + ")")
         values += [service] * len(ends)
     conditions.append("slot_ns >= ? AND slot_ns < ?")
     values += [window.start_ns, window.end_ns]
-    sums = ", ".join(f"sum({measure})::BIGINT AS {measure}" for measure in measures)
+    sums = ", ".join(f"coalesce(sum({measure}), 0)::BIGINT AS {measure}" for measure in measures)
     places = ", ".join(str(place + 1) for place in range(len(selected)))
     some = " OR ".join(f"sum({measure}) <> 0" for measure in measures)
     order = ("slot_ns, " if step_ns is not None else "") + ", ".join(keys)

@@ -26,6 +26,7 @@ from collectors.otlp.rows import (
     table_of,
     text_at,
 )
+from collectors.otlp.sampling import sampling_column
 from collectors.otlp.walker import Walked, Walker
 
 REASONS = (
@@ -98,6 +99,8 @@ def _columns(
     kinds = spans[:, _SPAN["kind"]]
     parents = id_states(buffer, spans, _SPAN["parent_span_id"], 8)
     attributes = keep_children(walked.tables["attributes"], keep)
+    attribute_maps = attribute_map(walked, TRACES, "attributes", attributes, len(spans))
+    states = texts(buffer, spans, _SPAN["trace_state"])
     return {
         "trace_id": binaries(buffer, spans, _SPAN["trace_id"]),
         "span_id": binaries(buffer, spans, _SPAN["span_id"]),
@@ -113,10 +116,11 @@ def _columns(
         "version": envelope.words(resource_rows, "version"),
         "resource_id": pa.array(envelope.resource_ids[resource_rows]),
         "scope": envelope.scope_words(spans),
-        "trace_state": texts(buffer, spans, _SPAN["trace_state"]),
-        "attributes": attribute_map(walked, TRACES, "attributes", attributes, len(spans)),
+        "trace_state": states,
+        "attributes": attribute_maps,
         "events": _events(walked, keep, len(spans)),
         "links": _links(walked, keep, len(spans)),
+        **sampling_column(buffer, attributes, states, attribute_maps),
         **peer_columns(buffer, kinds, attributes, int(walked.bounds[-1])),
     }
 

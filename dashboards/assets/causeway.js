@@ -157,6 +157,11 @@
         if (meta) { document.title = meta.title; root.lang = meta.lang; }
         return window.dash_clientside.no_update;
       },
+      openPoint: function (click) {
+        var point = click && click.points && click.points[0];
+        if (point && point.customdata) { goAndRise(point.customdata[0]); }
+        return window.dash_clientside.no_update;
+      },
       openNode: function (node) {
         if (node && node.href) { goAndRise(node.href); }
         return window.dash_clientside.no_update;

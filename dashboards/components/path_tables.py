@@ -29,13 +29,13 @@ def waits_table(view: View, operations: Sequence[OperationPath]) -> Component:
     full = max((one.share_high or one.share for one in shown), default=1.0) or 1.0
     colours = view.theme.services(one.service for one in shown)
     columns = (
-        Column("name", view.say("column_service"), "name", flex=2),
+        Column("name", view.say("column_service"), "name", flex=3),
         Column("operation", view.say("column_operation"), "text", flex=3),
         Column("part", view.say("journeys.column_part"), "interval", flex=4),
-        Column("self", view.say("journeys.column_self"), "number", flex=1),
+        Column("self", view.say("journeys.column_self"), "number", width=104),
         Column("saves", view.say("journeys.column_saves"), "number", flex=2),
-        Column("touched", view.say("journeys.column_touched"), "number", flex=2),
-        Column("calls", view.say("journeys.column_calls"), "number", flex=1),
+        Column("touched", view.say("journeys.column_touched"), "number", width=112),
+        Column("calls", view.say("journeys.column_calls"), "number", width=128),
     )
     rows = [_waited(view, one, full, colours[one.service]) for one in shown]
     table = grid("path-waits", view, columns, rows, label=view.say("journeys.waits"))
@@ -73,14 +73,14 @@ def differences_table(view: View, compared: Comparison) -> Component:
     full = max((abs(one.more_ms) for one in shown), default=1.0) or 1.0
     colours = view.theme.services(one.service for one in shown)
     columns = (
-        Column("name", view.say("column_service"), "name", flex=2),
+        Column("name", view.say("column_service"), "name", flex=3),
         Column("operation", view.say("column_operation"), "text", flex=3),
         Column("more", view.say("journeys.column_more"), "change", flex=4),
-        Column("self", view.say("journeys.column_self_two"), "text", flex=2),
-        Column("seen", view.say("journeys.column_seen_two"), "text", flex=2),
-        Column("calls", view.say("journeys.column_calls_two"), "text", flex=2),
-        Column("failed", view.say("journeys.column_failed_two"), "text", flex=2),
-        Column("chance", view.say("journeys.column_chance"), "number", flex=1),
+        Column("self", view.say("journeys.column_self_two"), "text", width=158),
+        Column("seen", view.say("journeys.column_seen_two"), "text", width=132),
+        Column("calls", view.say("journeys.column_calls_two"), "text", width=128),
+        Column("failed", view.say("journeys.column_failed_two"), "text", width=116),
+        Column("chance", view.say("journeys.column_chance"), "number", width=100),
     )
     rows = [_differing(view, one, full, colours[one.service]) for one in shown]
     return grid("path-differences", view, columns, rows, label=view.say("journeys.differs"))
@@ -171,7 +171,7 @@ def patterns_table(view: View, findings: Sequence[Finding]) -> Component:
         for place, one in enumerate(findings)
     ]
     columns = (
-        Column("name", view.say("journeys.column_pattern"), "name", flex=2),
+        Column("name", view.say("journeys.column_pattern"), "name", flex=3),
         Column("where", view.say("journeys.column_where"), "text", flex=2),
         Column("reason", view.say("column_reason"), "prose", flex=6),
         Column("remedy", view.say("column_remedy"), "prose", flex=5),

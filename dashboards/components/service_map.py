@@ -6,7 +6,6 @@ import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
-from urllib.parse import quote
 
 import dash_cytoscape as cyto
 from dash import html
@@ -14,28 +13,24 @@ from dash.development.base_component import Component
 
 from causeway.findings import Verdict
 from dashboards.components.basics import aria
+from dashboards.components.map_style import stylesheet
 from dashboards.layout.layered import Place, Spacing, layered
-from dashboards.theme import FONT, Theme
 from dashboards.view import View
 
-# Shape says what a thing is.
-SHAPES = {
-    "service": "round-rectangle",
-    "database": "barrel",
-    "queue": "polygon",
-    "external": "round-rectangle",
-    "entry": "ellipse",
-    "group": "round-rectangle",
-}
-WIDTH_PX, HEIGHT_PX = 150, 50
 HEIGHT_MIN_PX, HEIGHT_MAX_PX = 320, 820
-# A box that leans a little: half axes of its corners.
-SLANTED = "-0.86 -1 1 -1 0.86 1 -1 1"
+# Above either a map is drawn plainly, so that it still follows the mouse: see `stylesheet`.
+LARGE_NODES, LARGE_EDGES = 150, 500
+LABEL_MAX = 22
+# The map of the map page, whose boxes come and go while it stands.
+MAP = "map"
 
 
 @dataclass(frozen=True, slots=True)
 class MapNode:
-    """A box of the map. `line` is its second line of text; impact is 0-100 or None."""
+    """A box of the map. `line` is its second line of text; impact is 0-100 or None.
+
+    href: where a click leads; a path without a query keeps range and language. found: what was searched for.
+    """
 
     id: str
     type: str
@@ -46,11 +41,12 @@ class MapNode:
     entry: bool = False
     cause: bool = False
     label: str = ""
+    found: bool = False
 
 
 @dataclass(frozen=True, slots=True)
 class MapEdge:
-    """An arrow. Coloured only where `verdict` is at least a warning."""
+    """An arrow. Coloured only where `verdict` is at least a warning. change: "", new, removed or changed."""
 
     caller: str
     callee: str
@@ -58,42 +54,65 @@ class MapEdge:
     verdict: Verdict = Verdict.OK
     asynchronous: bool = False
     on_path: bool = False
+    linked: bool = False
+    change: str = ""
 
 
 def service_map(
-    view: View, key: str, nodes: Sequence[MapNode], edges: Sequence[MapEdge], *, height: str, label: str
+    view: View,
+    key: str,
+    nodes: Sequence[MapNode],
+    edges: Sequence[MapEdge],
+    *,
+    label: str,
+    height: str | None = None,
+    layers: Mapping[str, int] | None = None,
 ) -> Component:
-    """The drawing. A click on a box follows its address; a table beside it carries the same facts."""
-    places = places_of(nodes, edges)
+    """The drawing. A click on a box follows its address; a table beside it carries the same facts.
+
+    height: CSS; by default as tall as the drawing needs, within what a screen shows. layers: the columns of all boxes,
+    where their arrows do not decide.
+    """
+    places = places_of(nodes, edges, layers)
+    large = len(nodes) > LARGE_NODES or len(edges) > LARGE_EDGES
     drawn = cyto.Cytoscape(
         id=key,
-        elements=elements(nodes, edges, places),
-        stylesheet=stylesheet(view.theme),
+        elements=elements(nodes, edges, places, large=large),
+        stylesheet=stylesheet(view.theme, large=large),
         layout={"name": "preset", "fit": True, "padding": 28},
-        style={"width": "100%", "height": height},
+        style={"width": "100%", "height": height or _height(places)},
+        autoRefreshLayout=key != MAP,  # `map.js` keeps the view where the same boxes stand
         autoungrabify=True,
+        autounselectify=large,
         boxSelectionEnabled=False,
         responsive=True,
-        minZoom=0.12,
+        minZoom=0.02 if large else 0.12,
         maxZoom=1.6,
         wheelSensitivity=1,
     )
     return html.Div(drawn, className="map-canvas", role="img", **aria(label=label))
 
 
-def places_of(nodes: Sequence[MapNode], edges: Sequence[MapEdge]) -> Mapping[str, Place]:
+def places_of(
+    nodes: Sequence[MapNode], edges: Sequence[MapEdge], layers: Mapping[str, int] | None = None
+) -> Mapping[str, Place]:
     """Where the boxes go."""
     return layered(
         (node.id for node in nodes),
         ((edge.caller, edge.callee) for edge in edges),
         first=(node.id for node in nodes if node.entry),
         spacing=spacing_for(len(nodes)),
+        layers=layers,
     )
 
 
 def map_height(nodes: Sequence[MapNode], edges: Sequence[MapEdge]) -> str:
     """As tall as the drawing needs, within what a screen shows."""
-    tallest = max((place.y for place in places_of(nodes, edges).values()), default=0.0)
+    return _height(places_of(nodes, edges))
+
+
+def _height(places: Mapping[str, Place]) -> str:
+    tallest = max((place.y for place in places.values()), default=0.0)
     return f"{min(HEIGHT_MAX_PX, max(HEIGHT_MIN_PX, round(tallest) + 130))}px"
 
 
@@ -102,34 +121,39 @@ def spacing_for(count: int) -> Spacing:
     return Spacing(layer=204.0, row=74.0) if count <= 40 else Spacing(layer=214.0, row=60.0)
 
 
-def elements(nodes: Sequence[MapNode], edges: Sequence[MapEdge], places: Mapping[str, Place]) -> list[dict[str, Any]]:
-    """Cytoscape's elements, in a stable order."""
-    boxes = [_box(node, places[node.id]) for node in sorted(nodes, key=lambda node: node.id)]
-    arrows = [_arrow(edge, places) for edge in sorted(edges, key=lambda edge: (edge.caller, edge.callee))]
-    return boxes + [arrow for arrow in arrows if arrow is not None]
+def elements(
+    nodes: Sequence[MapNode], edges: Sequence[MapEdge], places: Mapping[str, Place], *, large: bool = False
+) -> list[dict[str, Any]]:
+    """Cytoscape's elements, in a stable order; whatever is not needed is left out, for there may be thousands."""
+    boxes = [_box(node, places[node.id], large=large) for node in sorted(nodes, key=lambda node: node.id)]
+    arrows = [
+        _arrow(edge, places)
+        for edge in sorted(edges, key=lambda edge: (edge.caller, edge.callee))
+        if edge.caller in places and edge.callee in places
+    ]
+    return boxes + arrows
 
 
-def _box(node: MapNode, place: Place) -> dict[str, Any]:
+def _box(node: MapNode, place: Place, *, large: bool) -> dict[str, Any]:
     classes = [node.type, f"is-{node.verdict.value.lower()}"]
     classes += ["cause"] if node.cause else []
+    classes += ["found"] if node.found else []
     name = node.label or node.id
-    shown = name if len(name) <= 22 else name[:20] + "…"
-    impact = 0.0 if node.impact is None else max(0.0, min(100.0, node.impact))
-    return {
-        "data": {"id": node.id, "label": f"{shown}\n{node.line}", "href": node.href, "impact": round(impact)},
-        "position": {"x": place.x, "y": place.y},
-        "classes": " ".join(classes),
-    }
+    shown = name if len(name) <= LABEL_MAX else name[: LABEL_MAX - 2] + "…"
+    box: dict[str, Any] = {"id": node.id, "label": f"{shown}\n{node.line}", "href": node.href}
+    if not large and node.impact is not None:
+        box["impact"] = round(max(0.0, min(100.0, node.impact)))
+    return {"data": box, "position": {"x": round(place.x), "y": round(place.y)}, "classes": " ".join(classes)}
 
 
-def _arrow(edge: MapEdge, places: Mapping[str, Place]) -> dict[str, Any] | None:
-    if edge.caller not in places or edge.callee not in places:
-        return None
+def _arrow(edge: MapEdge, places: Mapping[str, Place]) -> dict[str, Any]:
     backward = places[edge.callee].layer <= places[edge.caller].layer
-    classes = [f"is-{edge.verdict.value.lower()}"]
+    classes = [f"is-{edge.verdict.value.lower()}"] if edge.verdict is not Verdict.OK else []
     classes += ["asynchronous"] if edge.asynchronous else []
+    classes += ["linked"] if edge.linked else []
     classes += ["backward"] if backward else []
     classes += ["on-path"] if edge.on_path else []
+    classes += [f"change-{edge.change}"] if edge.change else []
     return {
         "data": {
             "id": f"{edge.caller}→{edge.callee}",
@@ -143,87 +167,10 @@ def _arrow(edge: MapEdge, places: Mapping[str, Place]) -> dict[str, Any] | None:
 
 def edge_width(calls_per_s: float) -> float:
     """1 to 6 pixels: the logarithm of calls per second."""
-    return round(min(6.0, max(1.0, 1.6 + math.log10(max(calls_per_s, 1e-3)))), 2)
+    return round(min(6.0, max(1.0, 1.6 + math.log10(max(calls_per_s, 1e-3)))), 1)
 
 
-def stylesheet(theme: Theme) -> list[dict[str, Any]]:
-    """Colours of the theme; colour means attention, so what is well stays grey."""
-    boxes: dict[str, Any] = {
-        "label": "data(label)",
-        "text-wrap": "wrap",
-        "text-valign": "center",
-        "text-halign": "center",
-        "text-max-width": f"{WIDTH_PX + 30}px",
-        "font-family": FONT,
-        "font-size": 13,
-        "line-height": 1.35,
-        "color": theme.text,
-        "width": WIDTH_PX,
-        "height": HEIGHT_PX,
-        "background-color": theme.card,
-        "border-width": 1.5,
-        "border-color": theme.ok,
-    }
-    arrows: dict[str, Any] = {
-        "width": "data(width)",
-        "curve-style": "bezier",
-        "line-color": theme.border,
-        "target-arrow-color": theme.border,
-        "target-arrow-shape": "triangle",
-        "arrow-scale": 0.9,
-        "source-distance-from-node": 2,
-        "target-distance-from-node": 3,
-    }
-    sheet = [{"selector": "node", "style": boxes}, {"selector": "edge", "style": arrows}]
-    sheet += [{"selector": f"node.{kind}", "style": {"shape": shape}} for kind, shape in SHAPES.items()]
-    sheet.append({"selector": "node.queue", "style": {"shape-polygon-points": SLANTED}})
-    sheet.append({"selector": "node.database", "style": {"width": 132, "height": 54}})
-    sheet += _impact_bars(theme)
-    sheet.append({"selector": "node.external", "style": {"border-style": "dashed"}})
-    sheet.append({"selector": "node.group", "style": {"border-style": "double", "border-width": 4}})
-    sheet.append({"selector": "node.is-unknown", "style": {"border-style": "dashed", "color": theme.dimmed}})
-    for verdict in (Verdict.WARNING, Verdict.CRITICAL):
-        colour = theme.verdict(verdict)
-        name = verdict.value.lower()
-        sheet.append({"selector": f"node.is-{name}", "style": {"border-color": colour, "border-width": 3}})
-        sheet.append({"selector": f"edge.is-{name}", "style": {"line-color": colour, "target-arrow-color": colour}})
-    sheet += [
-        {"selector": "edge.asynchronous", "style": {"line-style": "dashed"}},
-        {"selector": "edge.backward", "style": {"curve-style": "unbundled-bezier", "control-point-distances": 90}},
-        {"selector": "edge.on-path", "style": {"z-index": 9}},
-        {"selector": "node.cause", "style": {"border-width": 5, "font-weight": "bold"}},
-        {"selector": ":selected", "style": {"overlay-opacity": 0}},
-    ]
-    return sheet
-
-
-def _impact_bars(theme: Theme) -> list[dict[str, Any]]:
-    """The impact factor as a thin bar along the foot of a box: a drawn image per ten points, made here."""
-    sheet = []
-    for low in range(5, 101, 5):
-        share = low / 100
-        svg = (
-            f"<svg xmlns='http://www.w3.org/2000/svg' width='120' height='4'>"
-            f"<rect width='120' height='4' rx='2' fill='{theme.grid}'/>"
-            f"<rect width='{120 * share:.0f}' height='4' rx='2' fill='{theme.accent}'/></svg>"
-        )
-        address = "data:image/svg+xml;utf8," + quote(svg)
-        sheet.append(
-            {
-                "selector": f"node[impact >= {low - 2.5}]",
-                "style": {
-                    "background-image": address,
-                    "background-width": "120px",
-                    "background-height": "4px",
-                    "background-position-y": "91%",
-                    "background-clip": "none",
-                },
-            }
-        )
-    return sheet
-
-
-def map_legend(view: View) -> Component:
+def map_legend(view: View, *, compared: bool = False) -> Component:
     """What shapes and lines mean, in words."""
-    parts = ["legend_shapes", "legend_border", "legend_edges", "legend_impact"]
+    parts = ["legend_shapes", "legend_border", "legend_edges", "legend_impact", *(["map.legend_changes"] * compared)]
     return html.Div([html.Span(view.say(part)) for part in parts], className="legend")

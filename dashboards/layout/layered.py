@@ -7,12 +7,16 @@ without inserting dummy nodes for long edges (a call graph has few, and readers 
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
+import numpy as np
+
 SWEEPS = 8
-# A taller layer would make everything else too small to read.
+# A taller layer would make everything else too small to read; many boxes fill a screen's shape instead.
 ROWS_MAX = 16
+SCREEN_RATIO = 1.5
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,23 +43,30 @@ def layered(
     *,
     first: Iterable[str] = (),
     spacing: Spacing | None = None,
+    layers: Mapping[str, int] | None = None,
 ) -> Mapping[str, Place]:
     """A place for every node, left to right along the edges; `first` are held in the leftmost layer if possible.
 
-    Depends on the sets only, not on their order. Edges with an unknown end and loops are ignored.
+    layers: of every node, where they are known already; only the order inside them is chosen then. Depends on the sets
+    only, not on their order. Edges with an unknown end and loops are ignored.
     """
     spacing = spacing or Spacing()
     names = sorted(set(nodes))
     known = set(names)
     arcs = sorted({(a, b) for a, b in edges if a != b and a in known and b in known})
-    kept = _without_cycles(names, arcs, first=sorted(set(first) & known))
-    layers = _ordered(_layers(names, kept), arcs)
-    return _placed(layers, spacing)
+    if layers:
+        found: list[list[str]] = [[] for _ in range(max(layers.values()) + 1)]
+        for name in names:
+            found[layers[name]].append(name)
+    else:
+        found = _layers(names, _without_cycles(names, arcs, first=sorted(set(first) & known)))
+    return _placed(_ordered(found, arcs), spacing)
 
 
 def _placed(layers: Sequence[Sequence[str]], spacing: Spacing) -> dict[str, Place]:
-    """Pixels: every layer in the middle; one taller than ROWS_MAX stands in several columns, in reading order."""
-    columns = [max(1, -(-len(layer) // ROWS_MAX)) for layer in layers]
+    """Pixels: every layer in the middle; one that is too tall stands in several columns, in reading order."""
+    rows_max = _rows_max(sum(len(layer) for layer in layers), spacing)
+    columns = [max(1, -(-len(layer) // rows_max)) for layer in layers]
     tallest = max((-(-len(layer) // wide) for layer, wide in zip(layers, columns, strict=True)), default=0)
     places: dict[str, Place] = {}
     left = 0
@@ -66,6 +77,11 @@ def _placed(layers: Sequence[Sequence[str]], spacing: Spacing) -> dict[str, Plac
             places[name] = Place(number, row, (left + across) * spacing.layer, (down + offset) * spacing.row)
         left += wide
     return places
+
+
+def _rows_max(count: int, spacing: Spacing) -> int:
+    """So many rows that a full rectangle of that many boxes has the shape of a screen, at least ROWS_MAX."""
+    return max(ROWS_MAX, math.ceil(math.sqrt(count * spacing.layer / spacing.row / SCREEN_RATIO)))
 
 
 def _without_cycles(
@@ -125,37 +141,45 @@ def _layers(names: Sequence[str], arcs: Sequence[tuple[str, str]]) -> list[list[
 
 def _ordered(layers: list[list[str]], arcs: Sequence[tuple[str, str]]) -> list[list[str]]:
     """Each layer by the mean relative height of its neighbours, swept to and fro; ties by name."""
-    neighbours: dict[str, list[str]] = {name: [] for layer in layers for name in layer}
-    for a, b in arcs:
-        neighbours[a].append(b)
-        neighbours[b].append(a)
-    height: dict[str, float] = {}
-    for layer in layers:
-        height.update(_heights(layer))
-    layer_of = {name: i for i, layer in enumerate(layers) for name in layer}
+    names = sorted(name for layer in layers for name in layer)
+    place = {name: number for number, name in enumerate(names)}
+    members = [np.array([place[name] for name in layer], dtype=np.int64) for layer in layers]
+    of = np.zeros(len(names), dtype=np.int64)
+    for number, layer in enumerate(members):
+        of[layer] = number
+    ends = np.array([(place[a], place[b]) for a, b in arcs], dtype=np.int64).reshape(-1, 2)
+    both = np.concatenate([ends, ends[:, ::-1]])
+    leftward = both[of[both[:, 1]] < of[both[:, 0]]]
+    rightward = both[of[both[:, 1]] > of[both[:, 0]]]
+    height = np.zeros(len(names))
+    for layer in members:
+        height[layer] = _heights(len(layer))
     for sweep in range(SWEEPS):
-        rightward = sweep % 2 == 0
-        for i in range(len(layers)) if rightward else range(len(layers) - 1, -1, -1):
-            means = {name: _barycentre(name, neighbours, height, layer_of, left=rightward) for name in layers[i]}
-            layers[i].sort(key=lambda name: (round(means[name], 9), name))
-            height.update(_heights(layers[i]))
-    return layers
+        forth = sweep % 2 == 0
+        arcs_of = _by_layer(leftward if forth else rightward, of, len(members))
+        for number in range(len(members)) if forth else range(len(members) - 1, -1, -1):
+            layer = np.sort(members[number])
+            means = _barycentres(layer, arcs_of[number], height)
+            members[number] = layer[np.argsort(np.round(means, 9), kind="stable")]
+            height[members[number]] = _heights(len(layer))
+    return [[names[number] for number in layer.tolist()] for layer in members]
 
 
-def _barycentre(
-    name: str,
-    neighbours: Mapping[str, Sequence[str]],
-    height: Mapping[str, float],
-    layer_of: Mapping[str, int],
-    *,
-    left: bool,
-) -> float:
-    here = layer_of[name]
-    seen = [height[other] for other in neighbours[name] if (layer_of[other] < here) == left and layer_of[other] != here]
-    return sum(seen) / len(seen) if seen else height[name]
+def _by_layer(arcs: np.ndarray, of: np.ndarray, layers: int) -> list[np.ndarray]:
+    """The arcs ((m, 2) places) by the layer of their first end."""
+    order = np.argsort(of[arcs[:, 0]], kind="stable")
+    bounds = np.searchsorted(of[arcs[order, 0]], np.arange(layers + 1))
+    return [arcs[order[bounds[i] : bounds[i + 1]]] for i in range(layers)]
 
 
-def _heights(layer: Sequence[str]) -> dict[str, float]:
+def _barycentres(layer: np.ndarray, arcs: np.ndarray, height: np.ndarray) -> np.ndarray:
+    """(k,) the mean height of the neighbours of each place of the layer (ascending); its own where it has none."""
+    row = np.searchsorted(layer, arcs[:, 0])
+    total = np.bincount(row, height[arcs[:, 1]], len(layer))
+    count = np.bincount(row, minlength=len(layer))
+    return np.where(count > 0, total / np.maximum(count, 1), height[layer])
+
+
+def _heights(count: int) -> np.ndarray:
     """Rows counted from the middle, so that short and tall layers compare."""
-    middle = (len(layer) - 1) / 2
-    return {name: row - middle for row, name in enumerate(layer)}
+    return np.arange(count) - (count - 1) / 2

@@ -65,6 +65,10 @@ def _note(view: View, incident: Incident) -> list[Any]:
         parts.append(f" · {view.say('impact_of', impact=quantity(round(incident.impact)))}")
     window = incident.diagnosis.window
     parts += [" · ", html.A(view.say("show_that_time"), href=view.address.to_window(window, "/"))]
+    if incident.diagnosis.hypotheses:
+        cause = incident.diagnosis.hypotheses[0].entity
+        there = view.address.to_window(window, f"/impact/{cause}")
+        parts += [" · ", html.A(view.say("impactpages.blast_of", service=cause), href=there)]
     return parts
 
 

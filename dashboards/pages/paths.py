@@ -43,7 +43,7 @@ def render(view: View, services: Services, _values: Mapping[str, str]) -> Compon
     if not found.entries.entries:
         said = view.say("journeys.no_entries", window=view.span_of(found.entries.window))
         return page_body([heading(title), answer(view, Verdict.UNKNOWN, said)])
-    parts: list[Any] = [heading(title), _answer(view, found), card(view.say("filters"), _form(view, found))]
+    parts: list[Any] = [heading(title), _answer(view, found), card(view.say("journeys.choose"), _form(view, found))]
     if found.chosen is not None:
         parts += _chosen(view, found, found.chosen)
     parts.append(
@@ -89,7 +89,7 @@ def _form(view: View, found: Journey) -> Component:
     names = [f"{one.service} {one.operation}" for one in found.entries.entries[:CHOICES_MAX]]
     versions = [(name, view.say("journeys.compare_versions", service=name)) for name in found.versioned]
     compare = view.address.get("compare") if view.address.get("compare") in found.versioned else ""
-    fields = [choice("entry", view.say("journeys.choose"), [(name, name) for name in names], found.entry)]
+    fields = [choice("entry", view.say("column_operation"), [(name, name) for name in names], found.entry)]
     if versions:
         options = [("", view.say("journeys.compare_slow")), *versions]
         fields.append(choice("compare", view.say("journeys.compare"), options, compare))
@@ -137,7 +137,7 @@ def _differences(view: View, found: Journey) -> Component:
 
 def _slow_words(view: View, compared: Comparison) -> str:
     fast, slow = compared.mean_ms
-    words = [view.say("journeys.slow", slow_count=str(compared.requests[1]), slow=slow, fast=fast, more=slow - fast)]
+    words = [view.say("journeys.slow", slow_count=f"{compared.requests[1]:,}", slow=slow, fast=fast, more=slow - fast)]
     if slow > fast and compared.differences:
         most = compared.differences[0]
         name = f"{most.service} {most.operation}"
@@ -152,29 +152,29 @@ def _version_words(view: View, compared: Comparison) -> str:
         new=compared.other,
         old_mean=compared.mean_ms[0],
         new_mean=compared.mean_ms[1],
-        old_count=str(compared.requests[0]),
-        new_count=str(compared.requests[1]),
+        old_count=f"{compared.requests[0]:,}",
+        new_count=f"{compared.requests[1]:,}",
     )
 
 
 def coverage_words(view: View, coverage: PathCoverage, window: Window) -> list[Component]:
     """How many traces stand behind the numbers, and what is wrong with them, a paragraph each."""
     counts = {
-        "traces": str(coverage.traces),
-        "requests": str(coverage.requests),
-        "spans": str(coverage.spans),
-        "stored": str(coverage.requests_stored),
+        "traces": f"{coverage.traces:,}",
+        "requests": f"{coverage.requests:,}",
+        "spans": f"{coverage.spans:,}",
+        "stored": f"{coverage.requests_stored:,}",
     }
     kind = "sampled" if coverage.sampled else "all"
     words = [view.say(f"journeys.coverage_{kind}", window=view.span_of(window), **counts)]
     if coverage.capped:
         words.append(view.say("journeys.coverage_capped"))
     if coverage.broken:
-        words.append(view.say("journeys.coverage_broken", broken=str(coverage.broken)))
+        words.append(view.say("journeys.coverage_broken", broken=f"{coverage.broken:,}"))
     if coverage.moved or coverage.cut:
-        words.append(view.say("journeys.coverage_clock", moved=str(coverage.moved), cut=str(coverage.cut)))
+        words.append(view.say("journeys.coverage_clock", moved=f"{coverage.moved:,}", cut=f"{coverage.cut:,}"))
     if coverage.not_waited:
-        words.append(view.say("journeys.coverage_async", count=str(coverage.not_waited)))
+        words.append(view.say("journeys.coverage_async", count=f"{coverage.not_waited:,}"))
     return [html.P(line) for line in words]
 
 

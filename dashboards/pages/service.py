@@ -84,6 +84,10 @@ def _links(view: View, name: str) -> list[Any]:
     return [
         html.A(view.say("on_the_map"), href=view.href("/map", focus=name)),
         " · ",
+        html.A(view.say("impactpages.to_blast"), href=view.href(f"/impact/{name}")),
+        " · ",
+        html.A(view.say("journeys.to_paths"), href=view.href("/paths", entry=name)),
+        " · ",
         html.A(view.say("title_traces"), href=view.href("/traces", service=name)),
         " · ",
         html.A(view.say("title_logs"), href=view.href("/logs", service=name)),

@@ -32,7 +32,7 @@ def render(view: View, services: Services, _values: Mapping[str, str]) -> Compon
     note = view.say("traces_slowest_first" if slowest else "traces_newest_first")
     return page_body(
         [
-            heading(view.say("title_traces")),
+            heading(view.say("title_traces"), note=html.A(view.say("journeys.to_paths"), href=view.href("/paths"))),
             answer(view, _verdict(found), _sentence(view, services, found)),
             card(view.say("filters"), html.Div(_form(view, services), id="live-filters")),
             card(view.say("title_traces"), trace_table(view, "traces", found.table), note=note, class_name="flush"),

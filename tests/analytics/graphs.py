@@ -7,7 +7,8 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 import pandas as pd
 
-from analytics.callgraph.graph import CallGraph, Coverage, cycles_of
+from analytics.callgraph.coverage import Coverage
+from analytics.callgraph.graph import CallGraph, cycles_of
 from causeway.window import MINUTE_NS, Window
 
 WINDOW = Window(0, 10 * MINUTE_NS)

@@ -60,6 +60,26 @@ def test_graph_as_json(ask) -> None:
     assert {entry["service"] for entry in document["entries"]} == {"frontend"}
 
 
+def test_graph_of_operations_near_a_service(ask) -> None:
+    """A finer level, cut out around a service, in any format."""
+    document = json.loads(ask("graph", "--level", "operation", "--service", "cart", "--format", "json").stdout)
+    assert document["level"] == "operation" and {"cart"} < {node["service"] for node in document["nodes"]}
+    assert "payment" not in {node["service"] for node in document["nodes"]}
+    assert "digraph" in ask("graph", "--level", "instance", "--format", "dot").stdout
+
+
+def test_graph_changes(ask) -> None:
+    """--diff compares with the time before; differences are a WARNING for --fail-on."""
+    result = ask("graph", "--diff", "5m", "--format", "json", "--fail-on", "warning")
+    changed = [edge for edge in json.loads(result.stdout)["edges"] if edge["status"] == "changed"]
+    assert ("frontend", "payment") in {(edge["caller"], edge["callee"]) for edge in changed}
+    assert result.exit_code == 1
+    times = f"{iso(SHOP.fault_window.start_ns)}/{iso(SHOP.fault_window.end_ns)}"
+    same = ask("graph", "--diff", times, "--fail-on", "warning")
+    assert same.exit_code == 0 and "beyond noise" in same.stdout
+    assert "变化" in ask("graph", "--diff", "5m", "--lang", "zh-CN").stdout
+
+
 def test_impact_as_json_and_table(ask) -> None:
     """The gateway leads in both; the Chinese table has Chinese headings."""
     assert json.loads(ask("impact", "--format", "json").stdout)["services"][0]["service"] == "frontend"
@@ -98,7 +118,8 @@ def test_nothing_in_the_window_is_unknown_and_says_what_there_is(ask) -> None:
     ("words", "reason"),
     [
         (("graph", "--format", "svg"), "--format: no 'svg'"),
-        (("impact", "--format", "dot"), "--format: no 'dot'"),
+        (("graph", "--level", "pod"), "no level 'pod'"),
+        (("impact", "--format", "svg"), "--format: no 'svg'"),
         (("graph", "--lang", "fr"), "--lang: no 'fr'"),
         (("diagnose", "--fail-on", "bad"), "--fail-on: no 'bad'"),
     ],
@@ -108,6 +129,12 @@ def test_usage_errors_name_what_is_known(ask, words: tuple[str, ...], reason: st
     result = ask(*words)
     assert isinstance(result.exception, CausewayError) and reason in str(result.exception)
     assert "known: " in str(result.exception)
+
+
+@pytest.mark.parametrize("words", [("graph", "--service", "nobody"), ("graph", "--diff", "1h", "--service", "nobody")])
+def test_an_unknown_service_is_named_with_those_there_are(ask, words: tuple[str, ...]) -> None:
+    """A neighbourhood of nobody is an error, not an empty graph."""
+    assert "there are cart, frontend" in str(ask(*words).exception)
 
 
 def test_missing_store_is_named(app: typer.Typer, tmp_path: Path) -> None:

@@ -113,6 +113,32 @@ def test_graph(client: Client, slow_payment: Shop) -> None:
     assert network.nodes["redis"]["type"] == "database"
 
 
+def test_graph_of_operations(client: Client, slow_payment: Shop) -> None:
+    """A finer graph has the same calls between services; `service` and `hops` cut out a part of it."""
+    times = _times(slow_payment.fault_window)
+    services, operations = client.graph(*times), client.graph(*times, level="operation")
+    assert operations.level == "operation" and operations.depth["longest_calls"] >= 2
+    pairs = ["caller_service", "callee_service"]
+    assert (
+        operations.edges.groupby(pairs)["calls"].sum().to_dict()
+        == services.edges.groupby(pairs)["calls"].sum().to_dict()
+    )
+    near = client.graph(*times, level="operation", service="payment", hops=1)
+    assert set(near.edges["caller_service"]) == {"frontend", "payment"}
+
+
+def test_graph_diff(client: Client, slow_payment: Shop) -> None:
+    """The fault shows on the calls to the slow service; a window against itself has no difference."""
+    times = _times(slow_payment.fault_window)
+    found = client.graph_diff(*times, before=_times(Window(slow_payment.window.start_ns, times[0])))
+    slow = found.edges.set_index(["caller", "callee"]).loc[("frontend", "payment")]
+    assert slow["status"] == "changed" and slow["changes"] == ["latency"] and slow["latency_ms_mean_after"] > 300
+    assert not found.edges["first_seen"].isna().any() and found.after == slow_payment.fault_window
+    assert client.graph_diff(*times, before=times).differs.empty
+    with pytest.raises(CausewayError, match="no level 'pod'"):
+        client.graph_diff(*times, level="pod")
+
+
 def test_impact(client: Client, slow_payment: Shop) -> None:
     """One row per node, highest first, with its fans as columns."""
     impact = client.impact(*_times(slow_payment.fault_window))

@@ -49,6 +49,8 @@ def refuses(*questions: Callable[[Store], object]) -> Callable[[StoreContract, S
 _NO_SPANS = refuses(lambda store: store.spans(WINDOW))
 _NO_ROLLUPS = refuses(
     lambda store: store.edges(WINDOW),
+    lambda store: store.calls(WINDOW),
+    lambda store: store.instance_calls(WINDOW),
     lambda store: store.operations(WINDOW),
     lambda store: store.instances(WINDOW),
     lambda store: store.coverage(WINDOW),

@@ -11,8 +11,18 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from analytics.callgraph.diff import GraphDiff, graph_diff
 from analytics.callgraph.graph import CallGraph, call_graph
+from analytics.callgraph.level import Level
+from analytics.callgraph.levels import finer_graph
+from analytics.impact.blast import BlastRadius, blast_radius
+from analytics.impact.history import ImpactHistory
+from analytics.impact.model import ImpactModel, read_model
+from analytics.impact.risk import Risk, risks
 from analytics.impact.scores import ServiceImpact, impact_scores
+from analytics.impact.target import Target
+from analytics.impact.whatif import Change, WhatIf, what_if
+from analytics.patrol.moment import Moment, expected, moment
 from analytics.patrol.run import patrol
 from analytics.rootcause.diagnose import diagnose
 from analytics.traces.sampling import read_traces
@@ -23,7 +33,7 @@ from causeway.errors import StoreError
 from causeway.findings import Diagnosis, Incident, PatrolReport, Verdict
 from causeway.state.records import PatrolMark, PatrolRun
 from causeway.stores.contract import LogFilter, Page, SpanFilter, StoreStatus
-from causeway.window import Window
+from causeway.window import HOUR_NS, Window
 from dashboards.journeys import Journey, journey_of
 from dashboards.live import red_pair, report_inside, table_page
 from dashboards.readings import Red
@@ -31,6 +41,15 @@ from tests.table_store import TableStore
 from tests.worlds import Shop, shop_store, usual_fault
 
 TRACES = 60
+
+
+class ShopStore(TableStore):
+    """The shop's tables; spans of a trace say on which of three nodes they ran."""
+
+    def trace(self, trace_id: bytes) -> pa.Table:
+        spans = super().trace(trace_id)
+        nodes = [[("k8s.node.name", f"node-{len(name) % 3}")] for name in spans["service"].to_pylist()]
+        return spans.append_column("resource", pa.array(nodes, records.ATTRIBUTES))
 
 
 class ShopServices:
@@ -44,7 +63,7 @@ class ShopServices:
         )
         self.reports = reports
         store = shop_store(self.shop)
-        self.store = TableStore({**store.tables, "spans": shop_spans(self.shop.window)})
+        self.store: TableStore = ShopStore({**store.tables, "spans": shop_spans(self.shop.window)})
         self._worlds: dict[Window, World] = {}
         self._patrols: dict[Window, PatrolReport] = {}
 
@@ -65,6 +84,12 @@ class ShopServices:
     def graph(self, window: Window) -> CallGraph:
         return call_graph(self.world(window))
 
+    def level_graph(self, window: Window, level: Level) -> CallGraph:
+        return finer_graph(self.store, self.world(window), level)
+
+    def graph_diff(self, before: Window, after: Window, level: Level = Level.SERVICE) -> GraphDiff:
+        return graph_diff(self.store, before, after, level=level)
+
     def impact(self, window: Window) -> tuple[ServiceImpact, ...]:
         return tuple(impact_scores(self.world(window), self.graph(window)))
 
@@ -75,6 +100,37 @@ class ShopServices:
 
     def journey(self, window: Window, entry: str = "", compare: str = "") -> Journey | None:
         return journey_of(read_traces(self.store, window), entry, compare)
+
+    def measured_impact(
+        self,
+        window: Window,
+        *,
+        patient: bool = True,  # noqa: ARG002
+    ) -> tuple[ServiceImpact, ...] | None:
+        graph = self.graph(window)
+        return impact_scores(self.world(window), graph, read_model(self.store, graph))
+
+    def impact_model(self, window: Window, *, patient: bool = True) -> ImpactModel | None:  # noqa: ARG002
+        return read_model(self.store, self.graph(window))
+
+    def blast_radius(self, window: Window, target: Target) -> BlastRadius | None:
+        return blast_radius(read_model(self.store, self.graph(window)), target)
+
+    def what_if(self, window: Window, change: Change) -> WhatIf | None:
+        return what_if(read_model(self.store, self.graph(window)), change)
+
+    def sampled_model(self, window: Window) -> ImpactModel:
+        return read_model(self.store, self.graph(window))
+
+    def risks(self, window: Window, impacts: Sequence[ServiceImpact]) -> Sequence[Risk]:
+        return risks(self.world(window), impacts, self.patrol(window).findings)
+
+    def impact_history(self, window: Window) -> ImpactHistory:
+        hours = tuple(window.end_ns // HOUR_NS * HOUR_NS - back * HOUR_NS for back in (4, 3, 2, 1))
+        return ImpactHistory(hours, {"frontend": (70.0, None, 72.0, 75.0)})
+
+    def moment(self, window: Window, part: Window) -> Moment:
+        return moment(self.store, part, expected(self.world(window)))
 
     def diagnosis(self, window: Window) -> Diagnosis:
         return diagnose(self.world(window))

@@ -25,6 +25,24 @@ def test_the_graph_has_its_fixed_shape(client: TestClient) -> None:
     assert any(node["id"] == "frontend" and node["type"] == "service" for node in graph["nodes"])
 
 
+def test_the_graph_is_answered_at_every_level(client: TestClient) -> None:
+    """Operations are nodes of their service; `service` and `hops` cut out its neighbourhood."""
+    asked = {**WINDOW, "level": "operation", "service": "payment", "hops": "1"}
+    graph = client.get("/api/v1/graph", params=asked).json()
+    assert graph["level"] == "operation"
+    assert {node["id"] for node in graph["nodes"] if node["service"] == "payment"} == {"payment › Charge"}
+    assert {edge["callee_service"] for edge in graph["edges"]} == {"payment", "bank-gateway"}
+
+
+def test_changes_of_the_graph_are_answered(client: TestClient) -> None:
+    """A window against itself has no change; one from before the data has every edge as new."""
+    same = client.get("/api/v1/graph/diff", params={**WINDOW, "before": "-15m/now"}).json()
+    assert same["counts"]["same"] + same["counts"]["too_few"] == len(same["edges"]) > 0
+    fresh = client.get("/api/v1/graph/diff", params={**WINDOW, "before": "2001-01-01/2001-01-02"}).json()
+    assert fresh["counts"]["new"] == len(fresh["edges"]) > 0
+    assert {"before", "after", "looked", "traffic_ratio", "nodes"} <= set(fresh)
+
+
 def test_impact_has_its_fixed_shape(client: TestClient) -> None:
     """Scores come with their parts."""
     services = client.get("/api/v1/impact", params=WINDOW).json()["services"]
@@ -82,6 +100,9 @@ def test_a_trace_by_id(client: TestClient) -> None:
         ("/api/v1/nothing", 404),
         ("/api/v1/tables/users", 400),
         ("/api/v1/graph?from=yesterday", 400),
+        ("/api/v1/graph?level=pod", 400),
+        ("/api/v1/graph?service=nobody", 400),
+        ("/api/v1/graph/diff?before=soon", 400),
         ("/api/v1/spans?limit=0", 422),
         ("/api/v1/incidents/77", 404),
     ],

@@ -68,15 +68,15 @@ def test_straight_chains_stay_straight() -> None:
 
 def test_spacing_is_kept() -> None:
     """Neighbouring layers are as far apart as asked."""
-    places = layered(["a", "b"], [("a", "b")], spacing=Spacing(layer=100, row=10))
+    places = layered(["a", "b"], [("a", "b")], spacing=Spacing(layer=100, row=40))
     assert places["b"].x - places["a"].x == 100
 
 
 def test_a_tall_layer_is_folded() -> None:
     """A hundred callees of one service stand in columns of at most 16, each right of their caller."""
     edges = [("web", f"s{i:03d}") for i in range(100)] + [("s000", "db")]
-    places = layered({name for edge in edges for name in edge}, edges, spacing=Spacing(layer=100, row=10))
+    places = layered({name for edge in edges for name in edge}, edges, spacing=Spacing(layer=100, row=40))
     columns = {place.x for name, place in places.items() if name.startswith("s")}
     assert len(columns) == 7
-    assert max(place.y for place in places.values()) <= 15 * 10
+    assert max(place.y for place in places.values()) <= 15 * 40
     assert places["db"].x > max(columns) > places["web"].x

@@ -25,6 +25,10 @@ PATHS = (
     "/trace/ff",
     "/trace/not-hex",
     "/paths",
+    "/impact",
+    "/impact/payment",
+    "/impact/unheard-of",
+    "/whatif",
     "/logs",
     "/incidents",
     "/incident/2",
@@ -63,7 +67,9 @@ def test_every_page_speaks_plainly(shop: ShopServices, path: str, language: str)
     shown = show(shop, path=path, search=f"?range=15m&q=pay&lang={language}", preferences={"theme": "dark"})
     text = page_text(shown)
     assert len(text) > 10
-    assert not re.search(r"\bNone\b(?! of)|\bnan\b|\{\w+\}|\b(pages|patrol|rootcause|journeys|traces)\.[a-z_]+", text)
+    assert not re.search(
+        r"\bNone\b(?! of)|\bnan\b|\{\w+\}|\b(pages|patrol|rootcause|journeys|traces|impact|impactpages)\.[a-z_]+", text
+    )
     sent = orjson.dumps(
         shown.updates["page"], default=lambda one: one.to_plotly_json(), option=orjson.OPT_SERIALIZE_NUMPY
     )

@@ -145,6 +145,7 @@ def _spans(table: pa.Table, resources: Resources) -> list[Fragment]:
         _words(table["service"], b',"causeway":{"service":', null=""),
         *(_words(table[name], f',"{name}":'.encode()) for name in _SPAN_WORDS),
         _resource_id(table, b',"resource_id":'),
+        numbers(table["adjusted_count_milli"], b',"adjusted_count_milli":'),
         constant(b"}}\n", rows),
     ]
 

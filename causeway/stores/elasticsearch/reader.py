@@ -342,6 +342,12 @@ class ElasticsearchReader:
     def edges(self, window: Window, *, step_ns: int | None = None, service: str | None = None) -> pa.Table:
         return self._rollup("rollup_edges", window, step_ns, service)
 
+    def calls(self, window: Window, *, step_ns: int | None = None, service: str | None = None) -> pa.Table:
+        return self._rollup("rollup_calls", window, step_ns, service)
+
+    def instance_calls(self, window: Window, *, step_ns: int | None = None, service: str | None = None) -> pa.Table:
+        return self._rollup("rollup_instance_calls", window, step_ns, service)
+
     def operations(self, window: Window, *, step_ns: int | None = None, service: str | None = None) -> pa.Table:
         return self._rollup("rollup_operations", window, step_ns, service)
 

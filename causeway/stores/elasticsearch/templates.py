@@ -22,7 +22,7 @@ from causeway.stores.elasticsearch.names import Names
 from causeway.stores.elasticsearch.settings import ElasticsearchSettings
 
 # Grows when a template changes; a newer one in the cluster is left alone.
-TEMPLATES_VERSION = 1
+TEMPLATES_VERSION = 2
 # Above the 100-200 of the templates that Elasticsearch brings for logs-*-*, metrics-*-* and traces-*-*.
 PRIORITY = 500
 ATTRIBUTE_CHARS_MAX = 1024
@@ -86,7 +86,9 @@ def _spans() -> Json:
         "events": _STORED,
         "links": _STORED,
         "service": {"properties": _SERVICE_ALIAS},
-        "causeway": _object(service=_TERM, resource_id=_NUMBER, **dict.fromkeys(columns, _COLUMN)),
+        "causeway": _object(
+            service=_TERM, resource_id=_NUMBER, adjusted_count_milli=_NUMBER, **dict.fromkeys(columns, _COLUMN)
+        ),
     }
 
 

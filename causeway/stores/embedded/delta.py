@@ -31,8 +31,11 @@ from causeway.records import TABLES
 
 APP_ID = "causeway.wal"
 CHECKPOINT_EVERY = 50  # commits: keeps opening a table quick
+# Versions whose log entries stay; every commit lists the log, 1.5 ms for a thousand. A multiple of CHECKPOINT_EVERY.
+VERSIONS_KEPT = 200
 _NO_HOOKS = PostCommitHookProperties(create_checkpoint=False, cleanup_expired_logs=False)
 _DAY = "day"
+_VERSION_DIGITS = 20  # the names of log entries and checkpoints begin with so many
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,6 +64,8 @@ class DeltaSignal:
             if create and not deltalake.DeltaTable.is_deltatable(str(self.folder)):
                 self._create()
             self._table = deltalake.DeltaTable(str(self.folder))
+            if create:
+                self._add_columns()
         except TableNotFoundError as error:
             raise StoreError(f"no table {name!r} in {folder}") from error
         except (DeltaError, OSError) as error:
@@ -81,6 +86,13 @@ class DeltaSignal:
             },
         )
 
+    def _add_columns(self) -> None:
+        """Columns that came after the table was made; rows from before have null there."""
+        held = {field.name for field in self._table.schema().fields}
+        added = pa.schema([field for field in self.schema if field.name not in held])
+        if len(added):
+            self._table.alter.add_columns(deltalake.Schema.from_arrow(added).fields)
+
     @property
     def version(self) -> int:
         return int(self._table.version())
@@ -89,11 +101,17 @@ class DeltaSignal:
         """See what others have committed since."""
         before = self._table.version()
         try:
-            self._table.update_incremental()
+            self._update()
         except (DeltaError, OSError) as error:
             raise StoreError(f"the table {self.name!r} cannot be read: {error}") from error
         if self._table.version() != before:
             self._files = None
+
+    def _update(self) -> None:
+        try:
+            self._table.update_incremental()
+        except (DeltaError, OSError):  # the writer may have deleted an entry between its listing and its reading
+            self._table.update_incremental()
 
     def log_position(self) -> int:
         """The write-ahead-log position up to which this table has everything; 0 for a new table."""
@@ -142,6 +160,7 @@ class DeltaSignal:
             self._table.update_incremental()
             if self._table.version() % CHECKPOINT_EVERY == 0:
                 self._table.create_checkpoint()
+                self._forget_old_versions()
         except (DeltaError, OSError) as error:
             raise StoreError(f"the table {self.name!r} cannot be written: {error}") from error
         gone = {file.path for file in removed}
@@ -152,6 +171,14 @@ class DeltaSignal:
         """Write a checkpoint and delete log entries older than the retention."""
         self._table.create_checkpoint()
         self._table.cleanup_metadata()
+
+    def _forget_old_versions(self) -> None:
+        """Delete log entries before the checkpoint VERSIONS_KEPT ago, which has all that they say."""
+        oldest = self.version - VERSIONS_KEPT
+        for path in (self.folder / "_delta_log").iterdir():
+            version = path.name[:_VERSION_DIGITS]
+            if version.isdigit() and int(version) < oldest:
+                path.unlink(missing_ok=True)
 
     def _list_files(self) -> tuple[DataFile, ...]:
         rows = pa.table(self._table.get_add_actions(flatten=True))

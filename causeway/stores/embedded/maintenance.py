@@ -23,6 +23,7 @@ from causeway.stores.embedded import file_index, parquet
 from causeway.stores.embedded.delta import DataFile, DeltaSignal
 from causeway.stores.embedded.writer import TableWriter
 from causeway.stores.linking.tally import Tally
+from causeway.stores.rollups import MEASURES
 from causeway.window import DAY_NS
 
 log = logs.get("store")
@@ -30,10 +31,6 @@ log = logs.get("store")
 TRIM_EVERY_S = 60.0  # more often costs: what is given back must be taken again
 _ROLLUPS = tuple(name for name in records.TABLES if name.startswith("rollup_"))
 _REFERENCES = ("series", "resources")
-_MEASURES = {
-    "calls", "errors", "duration_ns_sum", "gap_calls", "gap_ns_sum", "self_ns_sum", "spans", "roots", "linked",
-    "skewed", "lines",
-}  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True)
@@ -241,11 +238,12 @@ def _written_ns(file: DataFile) -> int:
 def add_up(rows: pa.Table, name: str) -> pa.Table:
     """Rollup rows with equal keys added up, those that come to nothing left out."""
     schema = records.TABLES[name][0]
-    measures = tuple(field.name for field in schema if field.name in _MEASURES)
+    measures = MEASURES[name]
     keys = tuple(field.name for field in schema if field.name not in measures)
     columns = {key: rows[key].combine_chunks().dictionary_encode() for key in keys}
     tally = Tally(keys, measures)
-    tally.add({key: _codes(column) for key, column in columns.items()}, **{m: rows[m].to_numpy() for m in measures})
+    sums = {measure: pc.fill_null(rows[measure], 0).to_numpy() for measure in measures}
+    tally.add({key: _codes(column) for key, column in columns.items()}, **sums)
     summed = tally.take()
     if summed is None:
         return schema.empty_table()

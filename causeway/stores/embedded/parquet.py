@@ -50,6 +50,7 @@ LAYOUTS: dict[str, Layout] = {
             "scope",
             "resource_id",
             "trace_state",
+            "adjusted_count_milli",
             "attributes.key_value.key",
             "attributes.key_value.value",
             "events.list.element.name",
@@ -84,6 +85,8 @@ LAYOUTS: dict[str, Layout] = {
     "series": Layout(sort=("name", "series_id")),
     "resources": Layout(sort=("service", "resource_id")),
     "rollup_edges": Layout(sort=("caller", "callee", "slot_ns")),
+    "rollup_calls": Layout(sort=("caller", "callee", "slot_ns")),
+    "rollup_instance_calls": Layout(sort=("caller", "callee", "slot_ns")),
     "rollup_operations": Layout(sort=("service", "operation", "slot_ns")),
     "rollup_instances": Layout(sort=("service", "instance", "slot_ns")),
     "rollup_coverage": Layout(sort=("service", "slot_ns")),
@@ -181,7 +184,15 @@ def read(signal: DeltaSignal, files: tuple[DataFile, ...]) -> pa.Table:
         if "." not in key and pa.types.is_string(signal.schema.field(key).type)
     ]
     tables = [pq.ParquetFile(file.path, read_dictionary=texts).read(names) for file in files]
-    return pa.concat_tables(tables, promote_options="permissive")
+    return in_full(pa.concat_tables(tables, promote_options="permissive"), TABLES[signal.name][0])
+
+
+def in_full(table: pa.Table, schema: pa.Schema) -> pa.Table:
+    """The table with all columns of the schema, in its order; null where files are older than a column."""
+    for column in schema:
+        if column.name not in table.column_names:
+            table = table.append_column(column, pa.nulls(table.num_rows, column.type))
+    return table.select(schema.names)
 
 
 def read_columns(file: DataFile, columns: list[str]) -> pa.Table:

@@ -142,7 +142,8 @@ class EmbeddedReader:
     def trace(self, trace_id: bytes) -> pa.Table:
         where = _Where()
         where.equal(trace_id=trace_id)
-        sql = "SELECT * FROM {source} WHERE " + where.text() + " ORDER BY start_ns, span_id"
+        columns = ", ".join(records.SPANS.names)
+        sql = f"SELECT {columns} FROM {{source}} WHERE {where.text()} ORDER BY start_ns, span_id"
         spans = self._query("spans", sql, where, None, schema=records.SPANS, wanted=_Wanted(traces=(trace_id,)))
         resources = self._resources(spans["resource_id"].unique())
         return spans.append_column("resource", _lookup(spans["resource_id"], resources))
@@ -271,6 +272,12 @@ class EmbeddedReader:
     def edges(self, window: Window, *, step_ns: int | None = None, service: str | None = None) -> pa.Table:
         return self._rollup("rollup_edges", window, step_ns, service)
 
+    def calls(self, window: Window, *, step_ns: int | None = None, service: str | None = None) -> pa.Table:
+        return self._rollup("rollup_calls", window, step_ns, service)
+
+    def instance_calls(self, window: Window, *, step_ns: int | None = None, service: str | None = None) -> pa.Table:
+        return self._rollup("rollup_instance_calls", window, step_ns, service)
+
     def operations(self, window: Window, *, step_ns: int | None = None, service: str | None = None) -> pa.Table:
         return self._rollup("rollup_operations", window, step_ns, service)
 
@@ -324,19 +331,27 @@ class EmbeddedReader:
         wanted: _Wanted | None = None,
         files: tuple[DataFile, ...] | None = None,
     ) -> pa.Table:
-        """Run the query over the files of a window. A file that compaction took away meanwhile: once more."""
-        for attempt in (1, 2):
-            if files is None or attempt == 2:
-                files = self._matching_files(name, window, wanted or _Wanted(), fresh=attempt == 2)
+        """Run the query over the files of a window. A file that compaction took away meanwhile: once more.
+
+        Files that are older than some column of the table hold null there.
+        """
+        aged = False
+        for attempt in (1, 2, 3):
+            if files is None or attempt > 1:
+                files = self._matching_files(name, window, wanted or _Wanted(), fresh=attempt > 1)
             if not files:
                 return schema.empty_table()
-            source = _from(files)
+            source = _from_aged(files, records.TABLES[name][0]) if aged else _from(files)
             try:
                 cursor = self._duck.cursor()
                 table = cursor.sql(sql.replace("{source}", source), params=where.values).to_arrow_table()
                 return table.select(schema.names).cast(schema)
+            except (duckdb.BinderException, duckdb.InvalidInputException):
+                if aged:
+                    raise
+                aged = True
             except duckdb.IOException as error:
-                if attempt == 2:
+                if attempt > 1:
                     raise StoreError(f"the table {name!r} in {self._folder} cannot be read: {error}") from error
         raise AssertionError
 
@@ -363,6 +378,8 @@ class EmbeddedReader:
         with self._lock:
             table = self._tables.get(name)
             if table is None:
+                if name.startswith("rollup_") and not (self._folder / name).is_dir():
+                    return ()  # nothing has written here since there is such a table
                 table = self._tables[name] = DeltaSignal(self._folder, name)
             elif fresh or time.monotonic() - self._checked[name] > REFRESH_S:
                 table.refresh()
@@ -376,9 +393,19 @@ _SERVICES = pa.schema([("service", pa.string())])
 _RESOURCES = pa.schema([("resource_id", pa.int64()), ("attributes", records.ATTRIBUTES)])
 
 
+_SQL_TYPES = {pa.int64(): "BIGINT", pa.string(): "VARCHAR"}  # of columns that were added to tables
+
+
 def _from(files: tuple[DataFile, ...]) -> str:
     names = ", ".join("'" + file.path.replace("'", "''") + "'" for file in files)
     return f"read_parquet([{names}], hive_partitioning=false)"
+
+
+def _from_aged(files: tuple[DataFile, ...], schema: pa.Schema) -> str:
+    """The same where some files may lack columns, which costs a look at each file before any is read."""
+    plain = _from(files).replace("hive_partitioning=false", "hive_partitioning=false, union_by_name=true")
+    columns = ", ".join(f"NULL::{kind} AS {field.name}" for field in schema if (kind := _SQL_TYPES.get(field.type)))
+    return f"(SELECT * FROM {plain} UNION ALL BY NAME SELECT {columns} WHERE false)"
 
 
 def _window(window: Window, column: str) -> _Where:

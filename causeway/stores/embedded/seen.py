@@ -15,6 +15,7 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from causeway.stores.embedded.delta import DeltaSignal
+from causeway.stores.embedded.parquet import in_full
 from causeway.stores.linking.hashing import IdentitySet
 from causeway.stores.linking.identity import IDENTITIES
 from causeway.window import MINUTE_NS
@@ -32,6 +33,7 @@ class SeenMinutes:
         self._signal = signal
         self._identity, needed = IDENTITIES[signal.name]
         self._columns = list(dict.fromkeys((signal.time_column, *needed, *columns)))
+        self._wanted = pa.schema([signal.schema.field(name) for name in self._columns])
         self._minutes: OrderedDict[int, IdentitySet] = OrderedDict()
         self._identities_max = identities_max
 
@@ -83,7 +85,9 @@ class SeenMinutes:
                 continue
             time = pc.field(self._signal.time_column)
             options: dict[str, Any] = {"filters": (time >= first) & (time < last), "partitioning": None}
-            rows = pq.read_table(file.path, columns=self._columns, **options)
+            held = set(pq.read_schema(file.path).names)  # a file may be older than some columns
+            rows = pq.read_table(file.path, columns=[name for name in self._columns if name in held], **options)
+            rows = in_full(rows, self._wanted)
             wanted = np.isin(rows[self._signal.time_column].to_numpy() // MINUTE_NS, minutes)
             if wanted.any():
                 parts.append(rows.filter(pa.array(wanted)))

@@ -32,6 +32,8 @@ COMMIT_ORDER = (
     "resources",
     "series",
     "rollup_edges",
+    "rollup_calls",
+    "rollup_instance_calls",
     "rollup_operations",
     "rollup_instances",
     "rollup_coverage",
@@ -100,7 +102,7 @@ class TableWriter:
             self._linker.add(found["spans"])
             found.update(self._linker.take())
         if "logs" in found and found["logs"].num_rows:
-            found["rollup_logs"] = _count_lines(found["logs"])
+            found["rollup_logs"] = count_lines(found["logs"])
         return [(name, found[name]) for name in COMMIT_ORDER if name in found and found[name].num_rows]
 
     def _fresh(self, name: str, table: pa.Table) -> pa.Table:
@@ -139,7 +141,7 @@ def _same_types(parts: list[pa.Table]) -> list[pa.Table]:
     return [part if part.schema.equals(wanted) else part.cast(wanted) for part in parts]
 
 
-def _count_lines(logs: pa.Table) -> pa.Table:
+def count_lines(logs: pa.Table) -> pa.Table:
     step = records.ROLLUP_STEP_NS
     slot = pc.multiply(pc.divide(logs["time_ns"], step), step)
     keys = pa.table(

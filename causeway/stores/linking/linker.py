@@ -1,73 +1,51 @@
 """Who called whom, span by span: each batch of new spans becomes additive rollup rows.
 
 The linker remembers recent spans by identity. A span whose parent is known contributes an edge at once; one whose
-parent is not waits until it comes. What later spans disprove (a client span's virtual callee that turns out to be
-instrumented, an internal span that turns out to be a request from outside) is corrected by negative rows, so that
-the sum of all rows depends only on the set of spans seen, not on their order or grouping.
+parent is not waits until it comes, as a span link waits for the linked span. What later spans disprove (a client
+span's virtual callee that turns out to be instrumented, an internal span that turns out to be a request from outside,
+the request in which a client span was thought to work) is corrected by negative rows, so that the sum of all rows
+depends only on the set of spans seen, not on their order or grouping.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 import numpy as np
 import pyarrow as pa
-import pyarrow.compute as pc
 
 from causeway import records
 from causeway.latency import bucket_of
-from causeway.stores.linking.hashing import binary_hash, fold, map_find, map_put
-from causeway.stores.linking.interning import Combinations, Interner
-from causeway.stores.linking.tally import Tally
-
-SPANS_REMEMBERED_MAX = 1_000_000  # about 60 bytes each, with the index
-WAITING_MAX = 200_000  # children whose parent may still come
-OPERATIONS_MAX = 50_000  # distinct; what comes after them counts as `_other`
-_OTHER = "_other"
-
-_UNSPECIFIED, _INTERNAL, _SERVER, _CLIENT, _PRODUCER, _CONSUMER = map(records.SPAN_KINDS.index, records.SPAN_KINDS)
-_ERROR, _ROOT, _INBOUND, _VIRTUAL = 1, 2, 4, 8
-_TYPES = {name: code for code, name in enumerate(records.NODE_TYPES)}
-_SYNC, _ASYNC = 0, 1
-
-
-@dataclass(slots=True)
-class _Spans:
-    """Columns of some spans, (n,) each; see `_FIELDS`."""
-
-    identity: np.ndarray
-    parent: np.ndarray
-    operation: np.ndarray
-    instance: np.ndarray
-    start: np.ndarray
-    duration: np.ndarray
-    edge: np.ndarray  # id of the virtual edge it stands for, -1 for none
-    protocol: np.ndarray
-    flags: np.ndarray
-
-    def __len__(self) -> int:
-        return len(self.identity)
-
-    def where(self, rows: np.ndarray) -> _Spans:
-        """Those rows; of remembered spans what is not remembered comes back empty."""
-        columns = (getattr(self, name) for name in _FIELDS)
-        return _Spans(*(column[rows] if len(column) else column for column in columns))
-
-
-_FIELDS = ("identity", "parent", "operation", "instance", "start", "duration", "edge", "protocol", "flags")
-# What is kept of a span for its children to come: enough to be a parent.
-_REMEMBERED = ("identity", "operation", "start", "duration", "edge", "protocol", "flags")
-_KINDS = dict(
-    zip(
-        _FIELDS,
-        (np.uint64, np.uint64, np.int32, np.int32, np.int64, np.int64, np.int32, np.int32, np.uint8),
-        strict=True,
-    )
+from causeway.stores.linking.contexts import Calls, Contexts
+from causeway.stores.linking.memory import Memory
+from causeway.stores.linking.roots import Roots
+from causeway.stores.linking.rows import Tallies
+from causeway.stores.linking.spans import (
+    ANSWERED,
+    ASYNC,
+    CLIENT,
+    CONSUMER,
+    COUNTED,
+    ERROR,
+    INBOUND,
+    LINK,
+    PRODUCER,
+    ROOT,
+    SERVER,
+    SYNC,
+    TYPES,
+    UNSPECIFIED,
+    VIRTUAL,
+    Batch,
+    Names,
+    Spans,
+    flag_first,
+    join,
+    no_spans,
 )
 
+SPANS_REMEMBERED_MAX = 1_000_000  # about 85 bytes each, with the index
+WAITING_MAX = 200_000  # children whose parent may still come, and as many links whose linked span may
 
-def _no_spans() -> _Spans:
-    return _Spans(*(np.empty(0, _KINDS[name]) for name in _FIELDS))
+_NO_GAP = np.iinfo(np.int64).min
 
 
 class Linker:
@@ -77,26 +55,21 @@ class Linker:
     """
 
     def __init__(self, *, remember_max: int = SPANS_REMEMBERED_MAX, waiting_max: int = WAITING_MAX) -> None:
-        self._services, self._names = Interner(), Interner()  # peers count as services
-        self._instance_names, self._versions, self._protocols = Interner(), Interner(), Interner()
-        self._no_peer, self._no_protocol = self._services.code(None), self._protocols.code(None)
-        self._operations = Combinations((22, 28, 3))  # service, operation, kind
-        self._instances = Combinations((22, 22, 19))  # service, instance, version
-        self._edges = Combinations((22, 3, 22, 3, 1, 12))  # caller, type, callee, type, kind, protocol
-        self._remember_max, self._waiting_max = remember_max, waiting_max
-        self._count = 0
-        self._spans = _no_spans()
-        self._keys = np.zeros(1 << 12, np.uint64)
-        self._places = np.zeros(1 << 12, np.int32)
-        self._waiting = _no_spans()
-        self._answered = np.empty(0, np.uint64)
+        self._names = Names()
+        self._memory = Memory(remember_max)
+        self._contexts = Contexts(self._memory, waiting_max=waiting_max)
+        self._roots = Roots()
+        self._waiting_max = waiting_max
+        self._waiting, self._links = no_spans(), no_spans()
+        self._told: list[np.ndarray] = []
+        self._lost: list[tuple[np.ndarray, np.ndarray]] = []  # supplied spans without parents
         self.answers: list[np.ndarray] | None = None
-        self._tallies = _tallies()
+        self._tallies = Tallies()
 
     @property
     def remembered(self) -> int:
         """Spans that children to come may still be linked to."""
-        return self._count
+        return self._memory.count
 
     @property
     def waiting(self) -> int:
@@ -106,165 +79,111 @@ class Linker:
     def add(self, table: pa.Table) -> None:
         """Take in spans that were never taken in before (columns of records.SPANS)."""
         if table.num_rows:
-            spans = self._read(table)
-            self._remember(spans)
-            self._count_spans(spans)
-            self._link(spans)
+            batch = self._names.read(table)
+            places = self._remember(batch.spans)
+            self._count_spans(batch)
+            self._link_parents(batch.spans, places)
+            self._count_virtual(batch.spans, places)
+            self._link_links(batch.links)
 
     def absorb(self, table: pa.Table) -> None:
-        """Remember spans that were counted before (read back from the tables): they make no rows."""
-        spans = self._read(table)
-        unknown = np.flatnonzero(map_find(self._keys, self._places, spans.identity) < 0)
-        if len(unknown):
-            kept, self._tallies = self._tallies, _tallies()
-            answers, self.answers = self.answers, None
-            spans = spans.where(unknown)
-            self._remember(spans)
-            self._link(spans)
-            self._tallies, self.answers = kept, answers
+        """Remember spans that were counted before (read back from the tables): they make no rows by themselves."""
+        batch = self._unknown(table)
+        if batch is not None:
+            places = self._remember(batch.spans)
+            service = self._names.service_of(batch.spans.operation)
+            self._count_shared_roots(*self._roots.shared(batch.spans, batch.trace, service))
+            self._link_parents(batch.spans, places)
+            kept, self._tallies = self._tallies, Tallies()
+            self._count_virtual(batch.spans, places)
+            self._tallies = kept
+            self._link_links(batch.links)
 
-    def supply(self, table: pa.Table) -> np.ndarray:
-        """Remember spans that are counted elsewhere, as `absorb`; those that waited for them make their rows here.
+    def supply(self, table: pa.Table, tells: np.ndarray) -> np.ndarray:
+        """Remember spans that are counted elsewhere; those that waited for them make their rows here.
 
-        Returns (n,) uint64 identities: client spans whose virtual edge was taken back by rows made here.
+        tells: (n,) bool, the spans whose own minute tells that the client spans which they answer were answered.
+        Returns (n,) uint64 identities: client spans that spans counted here are the first to answer.
         """
-        waiting, self._waiting = self._waiting, _no_spans()
-        self.absorb(table)
-        self._waiting, self._answered = waiting, np.empty(0, np.uint64)
-        self._link(_no_spans())
-        return self._answered
+        batch = self._unknown(table, tells)
+        if batch is None:
+            return np.empty(0, np.uint64)
+        self._link_silently(batch.spans, self._remember(batch.spans))
+        self._told = []
+        self._link_parents(no_spans(), np.empty(0, np.int64))
+        self._link_links(no_spans())
+        return np.concatenate(self._told) if self._told else np.empty(0, np.uint64)
 
     def awaited(self) -> np.ndarray:
-        """(n,) uint64 identities of the parents that spans wait for; some more than once."""
-        return self._waiting.parent
+        """(n,) uint64 identities of the spans that spans, links and contexts wait for; some more than once."""
+        heads = self._memory.spans.identity[self._contexts.heads()]
+        return np.concatenate((self._waiting.parent, self._links.parent, self._orphans_of(heads)))
 
     def take(self) -> dict[str, pa.Table]:
         """The rollup rows since the last call, by table name; tables without rows are left out."""
-        found = {
-            "rollup_operations": self._operation_rows(),
-            "rollup_instances": self._instance_rows(),
-            "rollup_edges": self._edge_rows(),
-            "rollup_coverage": self._coverage_rows(),
-        }
-        return {name: table for name, table in found.items() if table is not None}
+        return self._tallies.take(self._names)
 
-    # -- reading -------------------------------------------------------------------------------------------------
+    # -- taking in -----------------------------------------------------------------------------------------------
 
-    def _read(self, table: pa.Table) -> _Spans:
-        trace = binary_hash(table["trace_id"])
-        identity = fold(trace, binary_hash(table["span_id"]))
-        own_parent = binary_hash(table["parent_span_id"])
-        parent = np.where(own_parent == 0, np.uint64(0), fold(trace, own_parent))
-        service = self._services.codes(table["service"])
-        kind = _codes_of(table["kind"], records.SPAN_KINDS)
-        operation = self._operation_ids(service, self._names.codes(table["operation"]), kind)
-        instance = self._instances.ids(
-            service, self._instance_names.codes(table["instance"]), self._versions.codes(table["version"])
-        )
-        protocol = self._protocols.codes(table["protocol"])
-        flags = (_codes_of(table["status"], records.SPAN_STATUSES) == 2).astype(np.uint8) * np.uint8(_ERROR)
-        root = parent == 0
-        flags |= root.astype(np.uint8) * np.uint8(_ROOT | _INBOUND)
-        flags |= ((kind == _SERVER) | (kind == _CONSUMER)).astype(np.uint8) * np.uint8(_INBOUND)
-        edge = self._virtual_edges(table, service, kind, protocol)
-        flags |= (edge >= 0).astype(np.uint8) * np.uint8(_VIRTUAL)
-        return _Spans(
-            identity,
-            parent,
-            operation.astype(np.int32),
-            instance.astype(np.int32),
-            table["start_ns"].to_numpy(),
-            np.maximum(table["duration_ns"].to_numpy(), 0),
-            edge.astype(np.int32),
-            protocol.astype(np.int32),
-            flags,
-        )
+    def _unknown(self, table: pa.Table, tells: np.ndarray | None = None) -> Batch | None:
+        """The spans that are not remembered, as counted; those that tell nothing as answering nobody."""
+        batch = self._names.read(table)
+        spans, links = batch.spans, batch.links
+        for part in (spans, links):
+            part.flags |= np.uint8(COUNTED)
+        if tells is not None:
+            spans.flags |= tells.astype(np.uint8) * np.uint8(_TELLS)
+        rows = np.flatnonzero(self._memory.find(spans.identity) < 0)
+        if not len(rows):
+            return None
+        if len(rows) == len(spans):
+            return batch
+        fresh = spans.where(rows)
+        links = links.where(np.flatnonzero(np.isin(links.identity, fresh.identity)))
+        return Batch(fresh, batch.trace[rows], links)
 
-    def _operation_ids(self, service: np.ndarray, operation: np.ndarray, kind: np.ndarray) -> np.ndarray:
-        if len(self._operations.rows) > OPERATIONS_MAX:
-            operation = np.full_like(operation, self._names.code(_OTHER))
-        return self._operations.ids(service, operation, kind)
-
-    def _virtual_edges(
-        self, table: pa.Table, service: np.ndarray, kind: np.ndarray, protocol: np.ndarray
-    ) -> np.ndarray:
-        """The edge to (or from, for consumers) a peer that may send no spans itself; -1 where none is named."""
-        out = np.full(len(service), -1, np.int64)
-        peer = self._services.codes(table["peer_service"])
-        peer_type = _codes_of(table["peer_type"], records.NODE_TYPES)
-        peer_type = np.where(peer_type == 0, _TYPES["external"], peer_type)  # a named peer that says no more
-        own = np.full(len(service), _TYPES["service"], np.int64)
-        named = peer != self._no_peer
-        outward = np.flatnonzero(named & ((kind == _CLIENT) | (kind == _PRODUCER)))
-        inward = np.flatnonzero(named & (kind == _CONSUMER) & (peer_type == _TYPES["queue"]))
-        if len(outward):
-            rows = outward
-            is_async = (kind[rows] == _PRODUCER).astype(np.int64)
-            out[rows] = self._edges.ids(service[rows], own[rows], peer[rows], peer_type[rows], is_async, protocol[rows])
-        if len(inward):
-            rows = inward
-            is_async = np.ones(len(rows), np.int64)
-            out[rows] = self._edges.ids(peer[rows], peer_type[rows], service[rows], own[rows], is_async, protocol[rows])
-        return out
-
-    # -- remembering ---------------------------------------------------------------------------------------------
-
-    def _remember(self, spans: _Spans) -> None:
-        if self._count + len(spans) > self._remember_max:
-            self._forget_oldest(keep=self._remember_max // 2)
-        first, total = self._count, self._count + len(spans)
-        if total > len(self._spans):
-            self._grow(total)
-        for name in _REMEMBERED:
-            getattr(self._spans, name)[first:total] = getattr(spans, name)
-        if total * 3 > len(self._keys) * 2:
-            self._index(total)
-        else:
-            map_put(self._keys, self._places, spans.identity, first)
-        self._count = total
-
-    def _grow(self, total: int) -> None:
-        size = min(max(4096, total + total // 2), max(self._remember_max, total))
-        for name in _REMEMBERED:
-            larger = np.empty(size, _KINDS[name])
-            larger[: self._count] = getattr(self._spans, name)[: self._count]
-            setattr(self._spans, name, larger)
-
-    def _index(self, total: int) -> None:
-        size = 1 << (total * 2).bit_length()
-        self._keys, self._places = np.zeros(size, np.uint64), np.zeros(size, np.int32)
-        map_put(self._keys, self._places, self._spans.identity[:total], 0)
-
-    def _forget_oldest(self, *, keep: int) -> None:
-        drop = max(0, self._count - keep)
-        for name in _REMEMBERED:
-            column = getattr(self._spans, name)
-            column[: self._count - drop] = column[drop : self._count].copy()
-        self._count -= drop
-        self._index(max(self._count, 1))
+    def _remember(self, spans: Spans) -> np.ndarray:
+        """(n,) places of the spans."""
+        first, dropped = self._memory.remember(spans)
+        self._contexts.moved(dropped)
+        return np.arange(first, first + len(spans))
 
     # -- counting ------------------------------------------------------------------------------------------------
 
-    def _count_spans(self, spans: _Spans) -> None:
+    def _count_spans(self, batch: Batch) -> None:
+        spans = batch.spans
         slot, bucket = _slot(spans.start), bucket_of(spans.duration)
-        error = (spans.flags & _ERROR).astype(np.int64)
-        self._count_operation(spans, slot, bucket, error, sign=1, inbound=(spans.flags & _INBOUND) > 0)
-        inbound = ((spans.flags & _INBOUND) > 0).astype(np.int64)
-        instance_bucket = np.where(inbound == 1, bucket, 0)
+        error = (spans.flags & ERROR).astype(np.int64)
+        self._count_operation(spans, slot, bucket, error, sign=1, inbound=spans.having(INBOUND))
+        inbound = spans.having(INBOUND).astype(np.int64)
         keys = {"slot": slot, "instance": spans.instance}
-        self._tallies["instances"].add({**keys, "bucket": instance_bucket}, calls=inbound, errors=error * inbound)
-        self._tallies["instances"].add(
-            {**keys, "bucket": np.zeros_like(bucket)}, duration=spans.duration * inbound, spans=1
+        instances = self._tallies.instances
+        instances.add({**keys, "bucket": np.where(inbound == 1, bucket, 0)}, calls=inbound, errors=error * inbound)
+        instances.add({**keys, "bucket": np.zeros_like(bucket)}, duration=spans.duration * inbound, spans=1)
+        self._count_coverage(batch, slot)
+
+    def _count_coverage(self, batch: Batch, slot: np.ndarray) -> None:
+        spans = batch.spans
+        service, kind = self._names.service_of(spans.operation), self._names.kind_of(spans.operation)
+        servers, roots = (kind == SERVER) | (kind == CONSUMER), spans.having(ROOT)
+        self._tallies.coverage.add(
+            {"slot": slot, "service": service},
+            spans=1,
+            roots=roots,
+            clients=kind == CLIENT,
+            servers=servers,
+            server_roots=servers & roots,
+            sampled=spans.weight != 1000,
+            estimated_milli=spans.weight,
         )
-        service = self._operations.members(spans.operation)[:, 0]
-        roots = ((spans.flags & _ROOT) > 0).astype(np.int64)
-        self._tallies["coverage"].add({"slot": slot, "service": service}, spans=1, roots=roots)
-        virtual = np.flatnonzero(spans.edge >= 0)
-        self._count_edges(spans.where(virtual), spans.edge[virtual], sign=1)
+        self._count_shared_roots(*self._roots.shared(spans, batch.trace, service))
+
+    def _count_shared_roots(self, start: np.ndarray, service: np.ndarray) -> None:
+        self._tallies.coverage.add({"slot": _slot(start), "service": service}, roots_shared=1)
 
     def _count_operation(
         self,
-        spans: _Spans,
+        spans: Spans,
         slot: np.ndarray,
         bucket: np.ndarray,
         error: np.ndarray,
@@ -276,223 +195,322 @@ class Linker:
             "slot": slot,
             "operation": spans.operation,
             "inbound": inbound.astype(np.int64),
-            "entry": ((spans.flags & _ROOT) > 0).astype(np.int64),
+            "entry": spans.having(ROOT).astype(np.int64),
         }
-        self._tallies["operations"].add({**keys, "bucket": bucket}, calls=sign, errors=sign * error)
-        self._tallies["operations"].add(
-            {**keys, "bucket": np.zeros_like(bucket)},
-            duration=sign * spans.duration,
-            self_time=sign * spans.duration,
+        self._tallies.operations.add({**keys, "bucket": bucket}, calls=sign, errors=sign * error)
+        times = sign * spans.duration
+        self._tallies.operations.add({**keys, "bucket": np.zeros_like(bucket)}, duration=times, self_time=times)
+
+    def _count_edges(
+        self,
+        spans: Spans,
+        edge: np.ndarray,
+        *,
+        sign: int = 1,
+        gap: np.ndarray | None = None,
+        lag: np.ndarray | None = None,
+    ) -> None:
+        """gap, lag: (n,) ns, _NO_GAP where there is none."""
+        keys = {"slot": _slot(spans.start), "edge": edge}
+        self._tallies.edges.add(
+            {**keys, "bucket": bucket_of(spans.duration)},
+            calls=sign,
+            errors=sign * (spans.flags & ERROR).astype(np.int64),
+            estimated=sign * spans.weight.astype(np.int64),
+        )
+        times: dict[str, np.ndarray] = {}
+        for name, values in (("gap", gap), ("lag", lag)):
+            if values is not None:
+                known = values != _NO_GAP
+                times |= {name: np.where(known, values, 0), f"{name}_calls": known}
+        bottom = np.zeros(len(spans), np.int64)
+        self._tallies.edges.add({**keys, "bucket": bottom}, duration=sign * spans.duration, **times)
+
+    def _count_calls(self, calls: Calls) -> None:
+        """Calls under the requests in which their callers work."""
+        self._add_calls(calls, self._contexts.assign(calls, self._names.operations.column(0)))
+
+    def _add_calls(self, calls: Calls, caller: np.ndarray) -> None:
+        self._tallies.calls.add(
+            {"slot": calls.slot, "pair": self._names.calls.ids(caller.astype(np.int64), calls.callee, calls.kind)},
+            calls=calls.calls,
+            errors=calls.errors,
+            estimated=calls.weight,
+            duration=calls.duration,
         )
 
-    def _count_edges(self, spans: _Spans, edge: np.ndarray, *, sign: int, gap: np.ndarray | None = None) -> None:
-        """gap: (n,) client minus server duration, or -1 where the caller's span is no client span."""
-        known = np.zeros(len(spans), np.int64) if gap is None else (gap != np.iinfo(np.int64).min).astype(np.int64)
-        keys = {"slot": _slot(spans.start), "edge": edge}
-        errors = sign * (spans.flags & _ERROR).astype(np.int64)
-        self._tallies["edges"].add({**keys, "bucket": bucket_of(spans.duration)}, calls=sign, errors=errors)
-        self._tallies["edges"].add(
-            {**keys, "bucket": np.zeros(len(spans), np.int64)},
+    def _count_instance_calls(
+        self, spans: Spans, caller: np.ndarray, callee: np.ndarray, kind: np.ndarray, *, sign: int = 1
+    ) -> None:
+        pair = self._names.instance_calls.ids(caller.astype(np.int64), callee.astype(np.int64), kind)
+        self._tallies.instance_calls.add(
+            {"slot": _minute(spans.start), "pair": pair},
+            calls=sign,
+            errors=sign * (spans.flags & ERROR).astype(np.int64),
             duration=sign * spans.duration,
-            gap_calls=known,
-            gap=0 if gap is None else np.where(known == 1, gap, 0),
         )
+
+    # -- peers that may send no spans ------------------------------------------------------------------------------
+
+    def _count_virtual(self, spans: Spans, places: np.ndarray, *, sign: int = 1, fresh: bool = False) -> None:
+        """Calls of (or, for consumers, by) the peers that spans name. places: (n,) of the spans.
+
+        fresh: the rows are new ones, though the spans may have been counted before.
+        """
+        rows = np.flatnonzero(spans.having(VIRTUAL))
+        if not len(rows):
+            return
+        spans, places, names = spans.where(rows), places[rows], self._names
+        self._count_edges(spans, spans.edge, sign=sign)
+        members = names.edges.members(spans.edge)
+        inward = names.kind_of(spans.operation) == CONSUMER
+        peer, kind = np.where(inward, members[:, 0], members[:, 2]), members[:, 4]
+        is_queue = np.where(inward, members[:, 1], members[:, 3]) == TYPES["queue"]
+        own_name = names.operations.column(1)[spans.operation]
+        asked = names.operations.ids(
+            peer, np.where(is_queue, names.unnamed, own_name), np.full(len(spans), UNSPECIFIED, np.int64)
+        )
+        nobody = names.nobody(peer)
+        caller, callee = np.where(inward, nobody, spans.instance), np.where(inward, spans.instance, nobody)
+        self._count_instance_calls(spans, caller, callee, kind, sign=sign)
+        out, into = np.flatnonzero(~inward), np.flatnonzero(inward)
+        if len(out):
+            self._count_calls(_calls(spans.where(out), places[out], asked[out], kind[out], sign=sign, fresh=fresh))
+        if len(into):
+            received = spans.where(into)
+            calls = _calls(received, places[into], received.operation.astype(np.int64), kind[into], sign=sign)
+            self._add_calls(calls, asked[into])
+
+    def _answer(self, places: np.ndarray) -> None:
+        """Callees of these client spans sent spans of their own: the virtual nodes in their place go."""
+        first = flag_first(self._memory.spans.flags, places, ANSWERED)
+        if len(first):
+            spans = self._memory.spans.where(first)
+            service = self._names.service_of(spans.operation)
+            self._tallies.coverage.add({"slot": _slot(spans.start), "service": service}, clients_answered=1)
+            self._count_virtual(spans, first, sign=-1, fresh=True)
+            self._told.append(spans.identity)
 
     # -- linking -------------------------------------------------------------------------------------------------
 
-    def _link(self, spans: _Spans) -> None:
-        children = spans.where(np.flatnonzero(spans.parent != 0))
+    def _link_parents(self, spans: Spans, places: np.ndarray) -> None:
+        rows = np.flatnonzero(spans.parent != 0)
+        children, places = spans.where(rows), places[rows]
         if len(self._waiting):
-            children = _join(self._waiting, children)
-        places = map_find(self._keys, self._places, children.parent)
-        found = places >= 0
-        self._waiting = children.where(np.flatnonzero(~found)[-self._waiting_max :])
-        if found.any():
-            self._link_found(children.where(np.flatnonzero(found)), places[found])
+            children = join(self._waiting, children)
+            places = np.concatenate((self._memory.find(self._waiting.identity), places))
+        above = self._memory.find(children.parent)
+        self._waiting = children.where(np.flatnonzero(above < 0)[-self._waiting_max :])
+        found = np.flatnonzero(above >= 0)
+        if not len(found):
+            return
+        self._set_above(places[found], above[found])
+        for calls, caller in self._contexts.resolve(self._names.operations.column(0)):
+            self._add_calls(calls, caller)
+        self._link_found(children.where(found), above[found])
 
-    def _link_found(self, child: _Spans, place: np.ndarray) -> None:
-        parent = self._spans.where(place)
-        of_child, of_parent = (
-            self._operations.members(child.operation),
-            self._operations.members(parent.operation),
-        )
-        service, caller = of_child[:, 0], of_parent[:, 0]
-        kind, parent_kind = of_child[:, 2], of_parent[:, 2]
-        self._tallies["coverage"].add(
+    def _link_silently(self, spans: Spans, places: np.ndarray) -> None:
+        """Links of spans whose rows are made elsewhere."""
+        rows = np.flatnonzero(spans.parent != 0)
+        above = self._memory.find(spans.parent[rows])
+        lost = rows[above < 0]
+        self._lost.append((spans.identity[lost], spans.parent[lost]))
+        rows, above = rows[above >= 0], above[above >= 0]
+        self._set_above(places[rows], above)
+        asking = np.flatnonzero(self._crossing(spans.where(rows), self._memory.spans.where(above))[1])
+        tells = asking[(spans.flags[rows[asking]] & _TELLS) > 0]
+        self._memory.spans.flags[above[tells]] |= np.uint8(ANSWERED)
+
+    def _set_above(self, places: np.ndarray, above: np.ndarray) -> None:
+        known = places >= 0
+        self._memory.above[places[known]] = above[known]
+
+    def _crossing(self, child: Spans, parent: Spans) -> tuple[np.ndarray, np.ndarray]:
+        """(n,) bool each: which links are calls, and which of those answer a client span.
+
+        A consumer that names its queue is called by the queue, not by the producer.
+        """
+        of_child = self._names.operations.members(child.operation)
+        of_parent = self._names.operations.members(parent.operation)
+        asks = of_parent[:, 2] == CLIENT
+        crossing = (of_child[:, 0] != of_parent[:, 0]) | ((of_child[:, 2] == SERVER) & asks)
+        direct = crossing & ~((of_child[:, 2] == CONSUMER) & (child.edge >= 0))
+        return direct, direct & asks
+
+    def _link_found(self, child: Spans, place: np.ndarray) -> None:
+        parent = self._memory.spans.where(place)
+        silent = (child.flags & parent.flags & COUNTED) > 0
+        if silent.any():
+            rows = np.flatnonzero(silent)
+            self._link_counted(child.where(rows), parent.where(rows), place[rows])
+            made = np.flatnonzero(~silent)
+            child, parent, place = child.where(made), parent.where(made), place[made]
+        kind, parent_kind = self._names.kind_of(child.operation), self._names.kind_of(parent.operation)
+        service, caller = self._names.service_of(child.operation), self._names.service_of(parent.operation)
+        self._tallies.coverage.add(
             {"slot": _slot(child.start), "service": service},
             linked=1,
-            skewed=(child.start < parent.start).astype(np.int64),
+            skewed=child.start < parent.start,
+            servers_called=(kind == SERVER) | (kind == CONSUMER),
         )
-        is_async = (kind == _CONSUMER) | (parent_kind == _PRODUCER)
+        is_async = (kind == CONSUMER) | (parent_kind == PRODUCER)
         self._subtract_self_time(child, parent, np.flatnonzero(~is_async))
-        crossing = (service != caller) | ((kind == _SERVER) & (parent_kind == _CLIENT))
-        self._reveal_inbound(child, np.flatnonzero((service != caller) & ((child.flags & _INBOUND) == 0)))
-        # A consumer that names its queue is called by the queue, not by the producer.
-        direct = np.flatnonzero(crossing & ~((kind == _CONSUMER) & (child.edge >= 0)))
+        self._reveal_inbound(child, np.flatnonzero((service != caller) & ~child.having(INBOUND)))
+        direct, answers = (np.flatnonzero(chosen) for chosen in self._crossing(child, parent))
         if len(direct):
-            self._add_direct_edges(child, parent, direct, service, caller, is_async)
-            answered = direct[(parent_kind[direct] == _CLIENT)]
-            self._retract_virtual(place[answered])
+            self._count_direct(child.where(direct), parent.where(direct), place[direct], is_async[direct])
+        if len(answers):
+            self._answer(place[answers])
             if self.answers is not None:
-                self.answers.append(parent.identity[answered])
+                self.answers.append(parent.identity[answers])
+        queued = np.flatnonzero((kind == CONSUMER) & (child.edge >= 0) & (parent_kind == PRODUCER))
+        if len(queued):
+            self._count_lag(child.where(queued), parent.where(queued))
 
-    def _add_direct_edges(
-        self,
-        child: _Spans,
-        parent: _Spans,
-        rows: np.ndarray,
-        service: np.ndarray,
-        caller: np.ndarray,
-        is_async: np.ndarray,
-    ) -> None:
-        own = np.full(len(rows), _TYPES["service"], np.int64)
-        protocol = parent.protocol[rows].astype(np.int64)
-        protocol = np.where(protocol == self._no_protocol, child.protocol[rows], protocol)
-        edge = self._edges.ids(caller[rows], own, service[rows], own, is_async[rows].astype(np.int64), protocol)
-        parent_kind = self._operations.members(parent.operation[rows])[:, 2]
+    def _link_counted(self, child: Spans, parent: Spans, place: np.ndarray) -> None:
+        """Links between spans that were counted before: no rows, but what may have to be corrected waits again."""
+        direct, answers = self._crossing(child, parent)
+        rows = np.flatnonzero(direct)
+        if len(rows):
+            calls = _calls(child.where(rows), place[rows], *self._ends(child.where(rows), parent.where(rows)))
+            self._contexts.assign(calls, self._names.operations.column(0))
+        first = flag_first(self._memory.spans.flags, place[answers], ANSWERED)
+        kept, self._tallies = self._tallies, Tallies()
+        self._count_virtual(self._memory.spans.where(first), first, sign=-1)
+        self._tallies = kept
+
+    def _ends(self, child: Spans, parent: Spans) -> tuple[np.ndarray, np.ndarray]:
+        """(n,) the callees' operations and the kinds of these calls."""
+        kinds = self._names.kind_of(child.operation), self._names.kind_of(parent.operation)
+        is_async = (kinds[0] == CONSUMER) | (kinds[1] == PRODUCER)
+        return child.operation.astype(np.int64), np.where(is_async, ASYNC, SYNC)
+
+    def _count_direct(self, child: Spans, parent: Spans, place: np.ndarray, is_async: np.ndarray) -> None:
+        names = self._names
+        kind = np.where(is_async, ASYNC, SYNC)
+        edge = self._edges_between(parent, child, kind, first=parent, second=child)
+        parent_kind = names.kind_of(parent.operation)
         # A span of no telling kind with a child elsewhere is taken for the client of that call.
-        asking = (parent_kind == _CLIENT) | ((parent_kind == _UNSPECIFIED) & ~is_async[rows])
-        gap = np.where(asking, parent.duration[rows] - child.duration[rows], np.iinfo(np.int64).min)
-        self._count_edges(child.where(rows), edge, sign=1, gap=gap)
+        asking = (parent_kind == CLIENT) | ((parent_kind == UNSPECIFIED) & ~is_async)
+        gap = np.where(asking, parent.duration - child.duration, _NO_GAP)
+        lag = np.where(parent_kind == PRODUCER, _lag(child, parent), _NO_GAP)
+        self._count_edges(child, edge, gap=gap, lag=lag)
+        self._count_instance_calls(child, parent.instance, child.instance, kind)
+        self._count_calls(_calls(child, place, *self._ends(child, parent), fresh=True))
 
-    def _subtract_self_time(self, child: _Spans, parent: _Spans, rows: np.ndarray) -> None:
+    def _edges_between(
+        self, caller: Spans, callee: Spans, kind: np.ndarray, *, first: Spans, second: Spans
+    ) -> np.ndarray:
+        """(n,) ids of edges between services; the protocol is what `first` says, else what `second` says."""
+        names = self._names
+        own = np.full(len(caller), TYPES["service"], np.int64)
+        protocol = np.where(first.protocol == names.no_protocol, second.protocol, first.protocol).astype(np.int64)
+        ends = names.service_of(caller.operation), names.service_of(callee.operation)
+        return names.edges.ids(ends[0], own, ends[1], own, kind.astype(np.int64), protocol)
+
+    def _count_lag(self, child: Spans, parent: Spans) -> None:
+        """How long messages lay in the queue from which their consumers took them."""
+        keys = {"slot": _slot(child.start), "edge": child.edge, "bucket": np.zeros(len(child), np.int64)}
+        self._tallies.edges.add(keys, lag_calls=1, lag=_lag(child, parent))
+
+    def _subtract_self_time(self, child: Spans, parent: Spans, rows: np.ndarray) -> None:
         if len(rows):
             above = parent.where(rows)
-            self._tallies["operations"].add(
+            self._tallies.operations.add(
                 {
                     "slot": _slot(above.start),
                     "operation": above.operation,
-                    "inbound": ((above.flags & _INBOUND) > 0).astype(np.int64),
-                    "entry": ((above.flags & _ROOT) > 0).astype(np.int64),
+                    "inbound": above.having(INBOUND),
+                    "entry": above.having(ROOT),
                     "bucket": np.zeros(len(rows), np.int64),
                 },
                 self_time=-np.minimum(child.duration[rows], above.duration),
             )
 
-    def _reveal_inbound(self, child: _Spans, rows: np.ndarray) -> None:
+    def _reveal_inbound(self, child: Spans, rows: np.ndarray) -> None:
         """Spans of no telling kind that another service called are requests from outside after all."""
         if not len(rows):
             return
         spans = child.where(rows)
         slot, bucket = _slot(spans.start), bucket_of(spans.duration)
-        error = (spans.flags & _ERROR).astype(np.int64)
+        error = (spans.flags & ERROR).astype(np.int64)
         self._count_operation(spans, slot, bucket, error, sign=-1, inbound=np.zeros(len(rows), np.int64))
         self._count_operation(spans, slot, bucket, error, sign=1, inbound=np.ones(len(rows), np.int64))
         keys = {"slot": slot, "instance": spans.instance}
-        self._tallies["instances"].add({**keys, "bucket": bucket}, calls=1, errors=error)
-        self._tallies["instances"].add({**keys, "bucket": np.zeros_like(bucket)}, duration=spans.duration)
+        self._tallies.instances.add({**keys, "bucket": bucket}, calls=1, errors=error)
+        self._tallies.instances.add({**keys, "bucket": np.zeros_like(bucket)}, duration=spans.duration)
 
-    def _retract_virtual(self, places: np.ndarray) -> None:
-        """The callee answered with spans of its own: the virtual node in its place goes."""
-        places = np.unique(places)
-        flags = self._spans.flags
-        places = places[(flags[places] & _VIRTUAL) > 0]
-        if len(places):
-            spans = self._spans.where(places)
-            self._count_edges(spans, spans.edge, sign=-1)
-            self._answered = spans.identity
-            flags[places] &= np.uint8(255 - _VIRTUAL)
+    def _link_links(self, links: Spans) -> None:
+        """Span links: the linked span may have come before, may come later, or never."""
+        fresh = np.flatnonzero(~links.having(COUNTED))
+        if len(fresh):
+            self._count_links(links.where(fresh), links=1)
+        if len(self._links):
+            links = join(self._links, links)
+        if not len(links):
+            return
+        place = self._memory.find(links.parent)
+        self._links = links.where(np.flatnonzero(place < 0)[-self._waiting_max :])
+        silent = links.having(COUNTED) & (place >= 0)
+        silent[silent] = (self._memory.spans.flags[place[silent]] & COUNTED) > 0
+        rows = np.flatnonzero(silent)
+        if len(rows):
+            kind = np.full(len(rows), LINK, np.int64)
+            calls = _calls(links.where(rows), place[rows], links.operation[rows].astype(np.int64), kind)
+            self._contexts.assign(calls, self._names.operations.column(0))
+        found = np.flatnonzero((place >= 0) & ~silent)
+        if not len(found):
+            return
+        links, place = links.where(found), place[found]
+        linked, kind = self._memory.spans.where(place), np.full(len(found), LINK, np.int64)
+        self._count_links(links, links_found=1)
+        edge = self._edges_between(linked, links, kind, first=links, second=linked)
+        is_message = self._names.kind_of(links.operation) == CONSUMER
+        is_message &= self._names.kind_of(linked.operation) == PRODUCER
+        self._count_edges(links, edge, lag=np.where(is_message, _lag(links, linked), _NO_GAP))
+        self._count_instance_calls(links, linked.instance, links.instance, kind)
+        self._count_calls(_calls(links, place, links.operation.astype(np.int64), kind, fresh=True))
 
-    # -- rows ----------------------------------------------------------------------------------------------------
+    def _count_links(self, spans: Spans, **measures: int) -> None:
+        service = self._names.service_of(spans.operation)
+        self._tallies.coverage.add({"slot": _slot(spans.start), "service": service}, **measures)
 
-    def _operation_rows(self) -> pa.Table | None:
-        rows = self._tallies["operations"].take()
-        if rows is None:
-            return None
-        keys = self._operations.members(rows["operation"])
-        columns = {
-            "slot_ns": rows["slot"],
-            "service": self._services.column(keys[:, 0]),
-            "operation": self._names.column(keys[:, 1]),
-            "kind": pa.array(records.SPAN_KINDS).take(pa.array(keys[:, 2])),
-            "inbound": rows["inbound"].astype(bool),
-            "entry": rows["entry"].astype(bool),
-            **_counts(rows),
-            "self_ns_sum": rows["self_time"],
-        }
-        return pa.table(columns, schema=records.OPERATIONS)
-
-    def _instance_rows(self) -> pa.Table | None:
-        rows = self._tallies["instances"].take()
-        if rows is None:
-            return None
-        keys = self._instances.members(rows["instance"])
-        columns = {
-            "slot_ns": rows["slot"],
-            "service": self._services.column(keys[:, 0]),
-            "instance": self._instance_names.column(keys[:, 1]),
-            "version": self._versions.column(keys[:, 2]),
-            **_counts(rows),
-            "spans": rows["spans"],
-        }
-        return pa.table(columns, schema=records.INSTANCES)
-
-    def _edge_rows(self) -> pa.Table | None:
-        rows = self._tallies["edges"].take()
-        if rows is None:
-            return None
-        keys = self._edges.members(rows["edge"])
-        types = pa.array(records.NODE_TYPES)
-        columns = {
-            "slot_ns": rows["slot"],
-            "caller": self._services.column(keys[:, 0]),
-            "caller_type": types.take(pa.array(keys[:, 1])),
-            "callee": self._services.column(keys[:, 2]),
-            "callee_type": types.take(pa.array(keys[:, 3])),
-            "kind": pa.array(["sync", "async"]).take(pa.array(keys[:, 4])),
-            "protocol": self._protocols.column(keys[:, 5]),
-            **_counts(rows),
-            "gap_calls": rows["gap_calls"],
-            "gap_ns_sum": rows["gap"],
-        }
-        return pa.table(columns, schema=records.EDGES)
-
-    def _coverage_rows(self) -> pa.Table | None:
-        rows = self._tallies["coverage"].take()
-        if rows is None:
-            return None
-        columns = {
-            "slot_ns": rows["slot"],
-            "service": self._services.column(rows["service"]),
-            **{name: rows[name] for name in ("spans", "roots", "linked", "skewed")},
-        }
-        return pa.table(columns, schema=records.COVERAGE)
+    def _orphans_of(self, heads: np.ndarray) -> np.ndarray:
+        """The parents of those of the spans that were supplied without them."""
+        if not self._lost:
+            return np.empty(0, np.uint64)
+        identity, parent = (np.concatenate([part[place] for part in self._lost]) for place in (0, 1))
+        return parent[np.isin(identity, heads)]
 
 
-def _tallies() -> dict[str, Tally]:
-    counts = ("calls", "errors", "duration")
-    return {
-        "operations": Tally(("slot", "operation", "inbound", "entry", "bucket"), (*counts, "self_time")),
-        "instances": Tally(("slot", "instance", "bucket"), (*counts, "spans")),
-        "edges": Tally(("slot", "edge", "bucket"), (*counts, "gap_calls", "gap")),
-        "coverage": Tally(("slot", "service"), ("spans", "roots", "linked", "skewed")),
-    }
+_TELLS = 64  # a flag of supplied spans, see `Linker.supply`
 
 
-def _counts(rows: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
-    return {
-        "latency_bucket": rows["bucket"].astype(np.int16),
-        "calls": rows["calls"],
-        "errors": rows["errors"],
-        "duration_ns_sum": rows["duration"],
-    }
+def _calls(
+    spans: Spans, place: np.ndarray, callee: np.ndarray, kind: np.ndarray, *, sign: int = 1, fresh: bool = False
+) -> Calls:
+    """The calls that these spans stand for, under the callers' spans at those places. fresh: not counted before."""
+    counted = np.zeros(len(spans), np.bool_) if fresh else spans.having(COUNTED)
+    return Calls(
+        place=place.astype(np.int64),
+        slot=_minute(spans.start),
+        callee=callee,
+        kind=kind.astype(np.int64),
+        calls=np.full(len(spans), sign, np.int64),
+        errors=sign * (spans.flags & ERROR).astype(np.int64),
+        weight=sign * spans.weight.astype(np.int64),
+        duration=sign * spans.duration,
+        counted=counted,
+    )
 
 
-def _join(left: _Spans, right: _Spans) -> _Spans:
-    return _Spans(*(np.concatenate((getattr(left, name), getattr(right, name))) for name in _FIELDS))
+def _lag(consumer: Spans, producer: Spans) -> np.ndarray:
+    return np.maximum(consumer.start - producer.start - producer.duration, 0)
 
 
 def _slot(start_ns: np.ndarray) -> np.ndarray:
     return start_ns // records.ROLLUP_STEP_NS * records.ROLLUP_STEP_NS
 
 
-def _codes_of(column: pa.ChunkedArray, names: tuple[str, ...]) -> np.ndarray:
-    """(n,) int64 places of the texts in `names`, 0 for null and anything else."""
-    parts = []
-    for chunk in column.chunks:
-        encoded = chunk if pa.types.is_dictionary(chunk.type) else chunk.dictionary_encode()
-        lookup = pc.fill_null(pc.index_in(encoded.dictionary, pa.array(names)), 0).to_numpy(zero_copy_only=False)
-        lookup = np.append(lookup, 0)  # the last place is for null
-        places = pc.fill_null(encoded.indices, -1).to_numpy(zero_copy_only=False)
-        parts.append(lookup[places].astype(np.int64))
-    return np.concatenate(parts) if parts else np.empty(0, np.int64)
+def _minute(start_ns: np.ndarray) -> np.ndarray:
+    return start_ns // records.CALLS_STEP_NS * records.CALLS_STEP_NS

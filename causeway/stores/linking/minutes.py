@@ -22,6 +22,7 @@ import pyarrow.compute as pc
 
 from causeway.stores.linking.hashing import IdentitySet, binary_hash, fold
 from causeway.stores.linking.linker import Linker
+from causeway.stores.linking.spans import flat_links, links_of
 from causeway.window import HOUR_NS, MINUTE_NS, Window
 
 # What the linker reads of a span.
@@ -40,6 +41,8 @@ LINKED_COLUMNS = (
     "peer_service",
     "peer_type",
     "protocol",
+    "adjusted_count_milli",
+    "links",
 )
 # Parents and children farther apart than this are not linked.
 REACH_NS = HOUR_NS
@@ -49,7 +52,6 @@ TRACES_AT_ONCE = 4_000
 # So many identities are watched for a minute; where there would be more, `Watch.complete` is False.
 WATCHED_MAX = 4_000
 _TRACE = np.dtype("V16")
-_NO_SPAN = b"\0" * 8
 
 Fetch = Callable[[list[bytes], Window], Iterable[pa.Table]]
 
@@ -98,10 +100,13 @@ class Minute:
 
 @dataclass(slots=True)
 class _Own:
-    """What is kept of the spans of a minute: 32 bytes each."""
+    """What is kept of the spans of a minute: 32 bytes each, and 24 a link to another trace.
+
+    wanted: what a span is linked to, by its identity and its trace's id; the parent (0 for roots), or the linked span.
+    """
 
     identity: list[np.ndarray] = field(default_factory=list)
-    parent: list[np.ndarray] = field(default_factory=list)
+    wanted: list[np.ndarray] = field(default_factory=list)
     trace: list[np.ndarray] = field(default_factory=list)
 
 
@@ -136,15 +141,19 @@ def _compute_part(minute_ns: int, scanned: Iterable[pa.Table], fetch: Fetch, par
         documents += table.num_rows
         fresh = _take_in(table, seen, own, part, parts)
         linker.add(fresh)
-    identity, parent = _joined(own.identity, np.uint64), _joined(own.parent, np.uint64)
-    missing = np.flatnonzero((parent != 0) & ~np.isin(parent, identity))
-    traces = _joined(own.trace, _TRACE)[missing]
-    outside = _outside(minute_ns, np.unique(traces), fetch)
-    answered = [_supply(linker, table, earlier) for table, earlier in outside]
+    identity, wanted, trace = (
+        _joined(own.identity, np.uint64),
+        _joined(own.wanted, np.uint64),
+        _joined(own.trace, _TRACE),
+    )
+    missing = np.flatnonzero((wanted != 0) & ~np.isin(wanted, identity))
+    lost = _Own(wanted=[wanted[missing]], trace=[trace[missing]])
+    outside = _outside(minute_ns, np.unique(trace[missing]), fetch, whole=parts > 1)
+    answered = [_supply(linker, table, earlier, lost) for table, earlier in outside]
     awaited = np.unique(linker.awaited())
-    orphaned = np.unique(traces[np.isin(parent[missing], awaited)])
     watch = _watch([awaited], answered)
-    ids = tuple(trace.tobytes() for trace in orphaned)
+    orphaned = np.unique(np.concatenate(lost.trace)[np.isin(np.concatenate(lost.wanted), awaited)])
+    ids = tuple(one.tobytes() for one in orphaned)
     return Minute(minute_ns, linker.take(), documents, watch, identity, _joined(asked, np.uint64), ids)
 
 
@@ -158,15 +167,23 @@ def _take_in(table: pa.Table, seen: IdentitySet, own: _Own, part: int, parts: in
     if not wanted.all():
         table, trace, identity = table.filter(pa.array(wanted)), trace[wanted], identity[wanted]
     own.identity.append(identity)
-    own.parent.append(_parents(table, trace))
+    own.wanted.append(_parents(table, trace))
     own.trace.append(_trace_ids(table["trace_id"]))
+    row, linked, ids = links_of(table)
+    if len(row):
+        other = np.flatnonzero(linked != trace[row])
+        own.wanted.append(ids[other])
+        own.trace.append(_trace_ids(flat_links(table)[1])[other])
     return table
 
 
-def _outside(minute_ns: int, traces: np.ndarray, fetch: Fetch) -> Iterator[tuple[pa.Table, np.ndarray]]:
-    """The spans of those traces in other minutes, some whole traces at a time, and (n,) bool: which are earlier."""
+def _outside(minute_ns: int, traces: np.ndarray, fetch: Fetch, *, whole: bool) -> Iterator[tuple[pa.Table, np.ndarray]]:
+    """The spans of those traces in other minutes, some whole traces at a time, and (n,) bool: which are earlier.
+
+    whole: also those of this minute, where another part of it may hold them.
+    """
     before = Window(minute_ns - REACH_NS, minute_ns)
-    after = Window(minute_ns + MINUTE_NS, minute_ns + MINUTE_NS + REACH_NS)
+    after = Window(minute_ns + (0 if whole else MINUTE_NS), minute_ns + MINUTE_NS + REACH_NS)
     for first in range(0, len(traces), TRACES_AT_ONCE):
         ids = [trace.tobytes() for trace in traces[first : first + TRACES_AT_ONCE]]
         earlier = [table.select(LINKED_COLUMNS) for table in fetch(ids, before)]
@@ -177,11 +194,11 @@ def _outside(minute_ns: int, traces: np.ndarray, fetch: Fetch) -> Iterator[tuple
             yield found, np.arange(found.num_rows) < count
 
 
-def _supply(linker: Linker, outside: pa.Table, earlier: np.ndarray) -> np.ndarray:
-    """Let the linker find parents among spans of other minutes; the client spans whose answer this minute tells.
+def _supply(linker: Linker, outside: pa.Table, earlier: np.ndarray, lost: _Own) -> np.ndarray:
+    """Let the linker find spans of other minutes; the client spans whose answer this minute tells.
 
-    Of their own links only those stay which tell, before this minute does, that a client's callee answered.
-    earlier: (n,) bool. Costs no more than sorting.
+    Those spans tell themselves of an answer that comes before any of this minute. earlier: (n,) bool. lost: takes
+    those whose parents are not among them. Costs no more than sorting.
     """
     if not outside.num_rows:
         return np.empty(0, np.uint64)
@@ -191,11 +208,12 @@ def _supply(linker: Linker, outside: pa.Table, earlier: np.ndarray) -> np.ndarra
     order = np.argsort(identity, kind="stable")
     place = np.minimum(np.searchsorted(identity[order], parent), len(order) - 1)
     above = order[place]
-    first_to_tell = (identity[above] == parent) & (earlier | (minutes == minutes[above]))
-    kept = pa.array(first_to_tell | (parent == 0))
-    column = outside.schema.get_field_index("parent_span_id")
-    cut = pc.if_else(kept, outside["parent_span_id"], pa.scalar(_NO_SPAN, outside["parent_span_id"].type))
-    return linker.supply(outside.set_column(column, "parent_span_id", cut))
+    found = identity[above] == parent
+    first_to_tell = found & (earlier | (minutes == minutes[above]))
+    alone = np.flatnonzero((parent != 0) & ~found)
+    lost.wanted.append(parent[alone])
+    lost.trace.append(_trace_ids(outside["trace_id"])[alone])
+    return linker.supply(outside, first_to_tell)
 
 
 def _watch(parents: list[np.ndarray], answered: list[np.ndarray]) -> Watch:

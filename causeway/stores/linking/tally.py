@@ -60,10 +60,10 @@ class Tally:
         return rows
 
     def _add(self, members: np.ndarray, values: np.ndarray, places: np.ndarray, constants: np.ndarray) -> None:
-        done = 0
+        done, hashes = 0, _hashes(members)
         while True:
             done, self._count = _accumulate(
-                self._index, self._keys, self._sums, self._count, members, values, places, constants, done
+                self._index, self._keys, self._sums, self._count, members, hashes, values, places, constants, done
             )
             if done == members.shape[1]:
                 return
@@ -75,7 +75,7 @@ class Tally:
         keys[: self._count], sums[: self._count] = self._keys[: self._count], self._sums[: self._count]
         self._keys, self._sums = keys, sums
         self._index = np.full(2 * size, -1, np.int32)
-        _place_all(self._index, self._keys, self._count)
+        _place_all(self._index, _hashes(np.ascontiguousarray(keys[: self._count].T)))
 
 
 @njit(cache=True, nogil=True)
@@ -85,16 +85,20 @@ def _accumulate(
     sums: np.ndarray,
     count: int,
     members: np.ndarray,
+    hashes: np.ndarray,
     values: np.ndarray,
     places: np.ndarray,
     constants: np.ndarray,
     first: int,
 ) -> tuple[int, int]:
     """Add the contributions from `first` on; returns the first one that found no room, and the groups there are."""
+    width, mask = members.shape[0], np.uint64(len(index) - 1)
     for i in range(first, members.shape[1]):
         if count == len(keys):
             return i, count
-        place = _find(index, keys, members, i)
+        place = hashes[i] & mask
+        while index[place] >= 0 and not _same(keys, index[place], members, i, width):
+            place = (place + np.uint64(1)) & mask
         if index[place] < 0:
             index[place] = count
             keys[count] = members[:, i]
@@ -108,27 +112,29 @@ def _accumulate(
     return members.shape[1], count
 
 
+@njit(cache=True, nogil=True, inline="always")  # a call for each row would cost as much again
+def _same(keys: np.ndarray, group: int, members: np.ndarray, row: int, width: int) -> bool:
+    different = 0
+    for j in range(width):
+        different |= keys[group, j] ^ members[j, row]
+    return different == 0
+
+
 @njit(cache=True, nogil=True)
-def _find(index: np.ndarray, keys: np.ndarray, members: np.ndarray, row: int) -> np.uint64:
-    """The place in the index of the group with the members of that row, or the free place where it would be."""
-    mask = np.uint64(len(index) - 1)
-    h = np.uint64(0)
+def _hashes(members: np.ndarray) -> np.ndarray:
+    out = np.zeros(members.shape[1], np.uint64)
     for j in range(members.shape[0]):
-        h = (h ^ np.uint64(members[j, row])) * _M2
-        h ^= h >> np.uint64(32)
-    place = h & mask
-    while index[place] >= 0:
-        group, j = index[place], 0
-        while j < members.shape[0] and keys[group, j] == members[j, row]:
-            j += 1
-        if j == members.shape[0]:
-            break
-        place = (place + np.uint64(1)) & mask
-    return place
+        for i in range(len(out)):
+            h = (out[i] ^ np.uint64(members[j, i])) * _M2
+            out[i] = h ^ (h >> np.uint64(32))
+    return out
 
 
 @njit(cache=True, nogil=True)
-def _place_all(index: np.ndarray, keys: np.ndarray, count: int) -> None:
-    members = keys[:count].T
-    for group in range(count):
-        index[_find(index, keys, members, group)] = group
+def _place_all(index: np.ndarray, hashes: np.ndarray) -> None:
+    mask = np.uint64(len(index) - 1)
+    for group in range(len(hashes)):
+        place = hashes[group] & mask
+        while index[place] >= 0:
+            place = (place + np.uint64(1)) & mask
+        index[place] = group

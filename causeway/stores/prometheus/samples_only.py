@@ -60,6 +60,12 @@ class SamplesOnly:
     def edges(self, window: Window, *, step_ns: int | None = None, service: str | None = None) -> pa.Table:
         self._refuse("no rollups here")
 
+    def calls(self, window: Window, *, step_ns: int | None = None, service: str | None = None) -> pa.Table:
+        self._refuse("no rollups here")
+
+    def instance_calls(self, window: Window, *, step_ns: int | None = None, service: str | None = None) -> pa.Table:
+        self._refuse("no rollups here")
+
     def operations(self, window: Window, *, step_ns: int | None = None, service: str | None = None) -> pa.Table:
         self._refuse("no rollups here")
 

@@ -8,8 +8,9 @@ import io
 import networkx as nx
 import pytest
 
+from analytics.callgraph.documents import document
 from analytics.callgraph.graph import CallGraph, call_graph
-from analytics.callgraph.show import document, show_graph
+from analytics.callgraph.show import show_graph
 from analytics.output import Page
 from causeway.errors import ConfigError
 from tests.worlds import empty_world, shop_world

@@ -78,8 +78,9 @@ def test_scores_are_the_sum_of_their_parts(edges: Edges, entries: dict[str, int]
         assert impact.impact == pytest.approx(sum(part.contribution for part in impact.parts), abs=1e-5)
         assert sum(part.weight for part in impact.parts) == pytest.approx(1.0)
         for part in impact.parts:
-            assert part.value is not None and 0.0 <= part.value <= 1.0 + 1e-9
-            assert part.contribution == pytest.approx(100 * part.weight * part.value)
+            assert (part.value is None) == (part.weight == 0.0) == (part.name == "redundancy")
+            assert 0.0 <= (part.value or 0.0) <= 1.0 + 1e-9
+            assert part.contribution == pytest.approx(100 * part.weight * (part.value or 0.0))
 
 
 @quick

@@ -12,7 +12,7 @@ from causeway.stores.elasticsearch.layouts.layout import rfc3339
 from causeway.stores.elasticsearch.names import Names
 from causeway.stores.elasticsearch.settings import ElasticsearchSettings
 
-_OURS = ("service", "instance", "version", "peer_service", "peer_type", "protocol")
+_OURS = ("service", "instance", "version", "peer_service", "peer_type", "protocol", "adjusted_count_milli")
 
 
 def send(client: Elasticsearch, settings: ElasticsearchSettings, spans: pa.Table, *, index: str | None = None) -> None:
@@ -40,4 +40,6 @@ def _document(row: dict[str, Any]) -> dict[str, Any]:
     }
     if row["parent_span_id"] is not None:
         document["parent_span_id"] = row["parent_span_id"].hex()
+    if row["links"]:
+        document["links"] = [{name: link[name].hex() for name in ("trace_id", "span_id")} for link in row["links"]]
     return document

@@ -9,17 +9,13 @@ import pyarrow as pa
 import pytest
 
 from causeway import records
+from causeway.stores import rollups
 from causeway.stores.linking.linker import Linker
 from tests.contracts.store_contract import edges_by_hand
 from tests.small_store import Shop, shop_batch
 
 SPANS = shop_batch(Shop(minutes=4, traces_per_minute=30)).tables["spans"]
-MEASURES = {
-    "rollup_edges": ("calls", "errors", "duration_ns_sum", "gap_calls", "gap_ns_sum"),
-    "rollup_operations": ("calls", "errors", "duration_ns_sum", "self_ns_sum"),
-    "rollup_instances": ("calls", "errors", "duration_ns_sum", "spans"),
-    "rollup_coverage": ("spans", "roots", "linked", "skewed"),
-}
+MEASURES = {name: measures for name, measures in rollups.MEASURES.items() if name != "rollup_logs"}
 Sums = dict[str, dict[tuple[object, ...], tuple[int, ...]]]
 
 

@@ -164,6 +164,10 @@ def _attributes(documents: Sequence[Document], types: list[str], kinds: list[str
         for row, labels in enumerate(pick(documents, part)):
             for key, value in (labels or {}).items():
                 pairs.add(row, key, value)
+    for part in ("transaction", "span"):
+        for row, count in enumerate(pick(documents, f"{part}.representative_count")):
+            if count is not None and count != 1:
+                pairs.add(row, "sampler.adjusted_count", count)
     addresses = pick(documents, "destination.address")
     resources = pick(documents, "span.destination.service.resource")
     systems = pick(documents, "span.subtype")

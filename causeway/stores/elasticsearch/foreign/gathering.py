@@ -15,6 +15,7 @@ import pyarrow.compute as pc
 from causeway import records
 from causeway.conventions.peers import peer_columns
 from causeway.conventions.resource import Resource, resource_of
+from causeway.conventions.sampling import adjusted_counts
 from causeway.conventions.text import text_of
 
 Document = dict[str, Any]
@@ -126,7 +127,8 @@ class SpanColumns:
 NO_ITEMS = Items()
 RESOURCE = pa.field("resource", records.ATTRIBUTES)
 SCHEMA = pa.schema([*records.SPANS, RESOURCE])
-_FROM_ATTRIBUTES = frozenset(("peer_service", "peer_address", "peer_type", "protocol", "attributes"))
+_PEERS = frozenset(("peer_service", "peer_address", "peer_type", "protocol"))
+_FROM_ATTRIBUTES = _PEERS | {"attributes", "adjusted_count_milli"}
 
 
 def table_of(found: SpanColumns, columns: Sequence[str]) -> pa.Table:
@@ -136,7 +138,10 @@ def table_of(found: SpanColumns, columns: Sequence[str]) -> pa.Table:
     built = {name: builders[name]() for name in needed if name in builders}
     if _FROM_ATTRIBUTES & needed.keys():
         built["attributes"] = found.attributes.to_map(len(found.trace_id))
+    if _PEERS & needed.keys():
         built |= peer_columns(pa.array(found.kind, pa.string()), built["attributes"])
+    if "adjusted_count_milli" in needed:
+        built["adjusted_count_milli"] = adjusted_counts(_texts(found.trace_state), built["attributes"])
     schema = pa.schema([SCHEMA.field(name) for name in columns])
     table = pa.table([_cast(built[name], schema.field(name).type) for name in columns], schema=schema)
     has_ids = pc.and_(built["trace_id"].is_valid(), built["span_id"].is_valid())

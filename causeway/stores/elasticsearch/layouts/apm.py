@@ -11,7 +11,7 @@ from causeway.stores.elasticsearch.foreign.apm import ApmDecoder
 from causeway.stores.elasticsearch.layouts.layout import Clause, Conditions, Hit, Layout
 
 INDEXED_CHARS = 1024
-# What everything but attributes, links and resources is decoded from.
+# What everything but attributes and resources is decoded from.
 _LINKED = (
     "processor.event",
     "@timestamp",
@@ -23,6 +23,10 @@ _LINKED = (
     "transaction.type",
     "transaction.duration.us",
     "transaction.message.queue.name",
+    "transaction.representative_count",
+    "transaction.links",
+    "span.representative_count",
+    "span.links",
     "span.id",
     "span.name",
     "span.kind",
@@ -43,7 +47,7 @@ _LINKED = (
     "container.id",
     "kubernetes.pod.name",
 )
-_WHOLE = frozenset(("attributes", "links", "resource", "resource_id", "scope", "trace_state", "status_message"))
+_WHOLE = frozenset(("attributes", "resource", "resource_id", "scope", "trace_state", "status_message"))
 _OUTCOMES = {"OK": "success", "ERROR": "failure"}
 
 

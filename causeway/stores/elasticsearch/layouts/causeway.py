@@ -18,7 +18,17 @@ from causeway.stores.elasticsearch.layouts.layout import Clause, Conditions, Hit
 from causeway.stores.elasticsearch.layouts.otel import SCHEMA, Documents, OtelLayout, OtelLogs, attribute_clauses
 from causeway.stores.elasticsearch.names import Names
 
-_OURS = ("service", "instance", "version", "peer_service", "peer_address", "peer_type", "protocol", "resource_id")
+_OURS = (
+    "service",
+    "instance",
+    "version",
+    "peer_service",
+    "peer_address",
+    "peer_type",
+    "protocol",
+    "resource_id",
+    "adjusted_count_milli",
+)
 # Empty text, which documents leave out: decoders never give null here.
 _NEVER_NULL = ("service", "instance", "version")
 _OUR_LOGS = ("service", "instance", "resource_id", "severity", "template_id", "ordinal")

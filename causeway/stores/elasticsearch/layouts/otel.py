@@ -17,6 +17,8 @@ import pyarrow.compute as pc
 from causeway import records
 from causeway.conventions.peers import HTTP_PREFIXES, PEER_KEYS, peer_columns
 from causeway.conventions.resource import INSTANCE_KEYS, UNKNOWN_SERVICE
+from causeway.conventions.sampling import KEYS as SAMPLING_KEYS
+from causeway.conventions.sampling import adjusted_counts
 from causeway.conventions.text import text_of
 from causeway.stores.contract import LogFilter, SpanFilter
 from causeway.stores.elasticsearch.layouts import columns as made
@@ -63,6 +65,8 @@ class OtelLayout(Layout):
         """The `_source` fields one column needs."""
         if column in _PEER_COLUMNS:
             return ("kind", *_PEER_FIELDS)
+        if column == "adjusted_count_milli":
+            return ("trace_state", *_SAMPLING_FIELDS)
         if column in {"resource_id", "resource"}:
             return ("resource.attributes",)
         if column in _SENDER_COLUMNS:
@@ -82,10 +86,14 @@ class OtelLayout(Layout):
         built = {name: builder(documents) for name, builder in _BUILDERS.items() if name in columns}
         if columns & {"resource_id", "resource", *_SENDER_COLUMNS}:
             built |= self.sender_columns(documents, whole="resource" in columns)
+        if columns & {*_PEER_COLUMNS, "adjusted_count_milli"}:
+            built.setdefault("attributes", _BUILDERS["attributes"](documents))
+        if "adjusted_count_milli" in columns:
+            states = built.get("trace_state", _BUILDERS["trace_state"](documents))
+            built["adjusted_count_milli"] = adjusted_counts(states, built["attributes"])
         if columns & set(_PEER_COLUMNS):
             kinds = built.get("kind", _BUILDERS["kind"](documents))
-            attributes = built.get("attributes", _BUILDERS["attributes"](documents))
-            built |= peer_columns(kinds, attributes)
+            built |= peer_columns(kinds, built["attributes"])
         return built
 
     def sender_columns(self, documents: Documents, *, whole: bool) -> dict[str, pa.Array]:
@@ -323,6 +331,7 @@ _PEER_FIELDS = (
     *(f"attributes.{name}" for names in PEER_KEYS for name in names),
     *(f"attributes.{prefix}*" for prefix in HTTP_PREFIXES),
 )
+_SAMPLING_FIELDS = tuple(f"attributes.{name}" for name in SAMPLING_KEYS)
 _FIELDS: dict[str, tuple[str, ...]] = {
     "trace_id": ("trace_id",),
     "span_id": ("span_id",),
