@@ -85,7 +85,7 @@ class Detector:
             "errors": np.zeros((series, kernel.ERRORS, kernel.FORECASTS)),
             "profile": np.zeros((series, bins), np.float64),
             "profile_seen": np.zeros((series, bins), np.int32),
-            "tops": np.zeros((series, kernel.SIDES), np.float32),
+            "tops": np.zeros((series, kernel.SIDES)),
             "ring": np.zeros((series, kernel.SIDES + 1, BLOCKS), np.float32),
             "sorted": np.zeros((series, kernel.SIDES + 1, BLOCKS), np.float32),
             "filled": np.zeros((series, kernel.FORECASTS + 1), np.int64),

@@ -6,6 +6,7 @@ towards 1 by four blocks' worth.
 """
 
 # mypy: disable-error-code="no-untyped-def"
+# ruff: noqa: ANN001, ANN201
 
 from __future__ import annotations
 
@@ -23,11 +24,11 @@ _QUARTILES_APART, _MEDIAN = 1.5725, 0.3665
 
 
 @njit(cache=True, nogil=True, error_model="numpy")
-def rarity(z, law):
+def rarity(z, law, side):
     """-ln of about the share of blocks with a larger error than z; below 0 for what every block has."""
-    if z <= law[START]:
-        return z / law[START] - 1.0
-    return (math.log(z) - law[MIDDLE]) / law[SPREAD]
+    if z <= law[side, START]:
+        return z / law[side, START] - 1.0
+    return (math.log(z) - law[side, MIDDLE]) / law[side, SPREAD]
 
 
 @njit(cache=True, nogil=True)

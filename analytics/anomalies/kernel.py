@@ -1,6 +1,7 @@
 """The loop over the points of a series: forecast, judge, learn. Compiled; the state is read once and written once."""
 
 # mypy: disable-error-code="no-untyped-def"
+# ruff: noqa: ANN001, ANN201, ANN202
 
 from __future__ import annotations
 
@@ -65,6 +66,7 @@ def _series(x, bins, block, share, alarm, score, cause, level, errors, profile, 
     s0, s1, s2, s3 = errors[SCALE]
     v0, v1, v2, v3 = errors[INVERSE]
     w0, w1, w2, w3 = errors[WAITING]
+    up0, down0, up1, down1, up2, down2, up3, down3 = tops
     for i in range(len(x)):
         value, place = x[i], bins[i]
         if not abs(value) < _VALUE_MAX:
@@ -83,20 +85,18 @@ def _series(x, bins, block, share, alarm, score, cause, level, errors, profile, 
         r2 = value - profile[place] - off_slow
         r3 = value - profile[place] - off_fast
 
-        z0, side0 = _beyond(FAST, r0, v0, tops)
-        z1, side1 = _beyond(SLOW, r1, v1, tops)
-        z2, side2, z3, side3 = 0.0, 2 * DAY_SLOW, 0.0, 2 * DAY_FAST
+        z0, z1, z2, z3 = r0 * v0, r1 * v1, r2 * v2, r3 * v3
+        up0, down0, up1, down1 = max(up0, z0), max(down0, -z0), max(up1, z1), max(down1, -z1)
         if known:
-            z2, side2 = _beyond(DAY_SLOW, r2, v2, tops)
-            z3, side3 = _beyond(DAY_FAST, r3, v3, tops)
-        best = rarity(z3, law[side3]) if fast_by_day and known else rarity(z0, law[side0])
+            up2, down2, up3, down3 = max(up2, z2), max(down2, -z2), max(up3, z3), max(down3, -z3)
+        best = rarity(abs(z3), law, 2 * DAY_FAST + (z3 < 0)) if fast_by_day and known else rarity(abs(z0), law, 2 * FAST + (z0 < 0))
         why = _JUMP
         if known and filled[DAY_SLOW] >= _BLOCKS_TO_CHOOSE:
-            best = min(best, rarity(z2, law[side2]))
+            best = min(best, rarity(abs(z2), law, 2 * DAY_SLOW + (z2 < 0)))
         if slow_by_day and known:
-            other, other_why = rarity(z2, law[side2]), _TIME_OF_DAY
+            other, other_why = rarity(abs(z2), law, 2 * DAY_SLOW + (z2 < 0)), _TIME_OF_DAY
         else:
-            other, other_why = rarity(z1, law[side1]), _LEVEL
+            other, other_why = rarity(abs(z1), law, 2 * SLOW + (z1 < 0)), _LEVEL
         if other > best:
             best, why = other, other_why
 
@@ -155,8 +155,10 @@ def _series(x, bins, block, share, alarm, score, cause, level, errors, profile, 
 
         in_block += 1
         if in_block >= block:
+            tops[0], tops[1], tops[2], tops[3] = up0, down0, up1, down1
+            tops[4], tops[5], tops[6], tops[7] = up2, down2, up3, down3
             bar = _end_block(share, alarm, top, day_in_block * 2 >= block, tops, ring, ordered, filled, law)
-            top = in_block = day_in_block = 0.0
+            up0 = down0 = up1 = down1 = up2 = down2 = up3 = down3 = top = in_block = day_in_block = 0.0
             fast_by_day = filled[DAY_FAST] >= _BLOCKS_TO_CHOOSE and s3 < s0
             slow_by_day = filled[DAY_SLOW] >= _BLOCKS_TO_CHOOSE and s2 < s1
     level[E_FAST], level[E_SLOW], level[OFF_SLOW], level[OFF_FAST] = e_fast, e_slow, off_slow, off_fast
@@ -166,20 +168,10 @@ def _series(x, bins, block, share, alarm, score, cause, level, errors, profile, 
     level[JUDGE_SLOW] = DAY_SLOW if slow_by_day else SLOW
     level[PENDING], level[DAY_POINTS], level[DAY_PENDING] = pending, day_points, day_pending
     level[DAY_IN_BLOCK] = day_in_block
+    tops[0], tops[1], tops[2], tops[3], tops[4], tops[5], tops[6], tops[7] = up0, down0, up1, down1, up2, down2, up3, down3
     errors[SCALE, 0], errors[SCALE, 1], errors[SCALE, 2], errors[SCALE, 3] = s0, s1, s2, s3
     errors[INVERSE, 0], errors[INVERSE, 1], errors[INVERSE, 2], errors[INVERSE, 3] = v0, v1, v2, v3
     errors[WAITING, 0], errors[WAITING, 1], errors[WAITING, 2], errors[WAITING, 3] = w0, w1, w2, w3
-
-
-@njit(cache=True, nogil=True, error_model="numpy")
-def _beyond(forecast, residual, inverse, tops):
-    """(error in units of the mean error, side), and notes the block's largest."""
-    z, side = residual * inverse, 2 * forecast
-    if residual < 0:
-        z, side = -z, side + 1
-    if z > tops[side]:
-        tops[side] = z
-    return z, side
 
 
 @njit(cache=True, nogil=True, error_model="numpy")
@@ -226,7 +218,6 @@ def _end_block(share, alarm, top, day_whole, tops, ring, ordered, filled, law):
                 held = remember(ring[side], ordered[side], filled[k], math.log(max(tops[side], 0.5)))
                 if held >= _BLOCKS_MIN:
                     fit(ordered[side], held, law[side])
-            tops[side] = 0.0
         if whole:
             filled[k] += 1
     return max(alarm, usual) if filled[FORECASTS] >= _BLOCKS_TO_ALARM else NEVER
