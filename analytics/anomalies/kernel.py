@@ -19,7 +19,9 @@ SIDES = 2 * FORECASTS  # above and below each
 NEVER = 1e9  # the bar before there is one
 
 # Columns of `level` and rows of `errors`.
-(E_FAST, E_SLOW, OFF_SLOW, OFF_FAST, HIGH, LOW, BAR, TOP, POINTS, IN_BLOCK, LAST, ALIKE, ALIKE_MAX, GAP, GAP_MAX) = range(15)
+(E_FAST, E_SLOW, OFF_SLOW, OFF_FAST, HIGH, LOW, BAR, TOP, POINTS, IN_BLOCK, LAST, ALIKE, ALIKE_MAX, GAP, GAP_MAX) = (
+    range(15)
+)
 (JUDGE_FAST, JUDGE_SLOW, PENDING, DAY_POINTS, DAY_PENDING, DAY_IN_BLOCK, COLUMNS) = range(15, 22)
 SCALE, INVERSE, WAITING, ERRORS = range(4)
 
@@ -40,7 +42,9 @@ _EXTREME, _FLAT, _SATURATED, _MISSING = int(Cause.EXTREME), int(Cause.FLAT), int
 
 
 @njit(cache=True, nogil=True)
-def judge(rows, bins, block, share, alarm, score, cause, level, errors, profile, seen, tops, ring, ordered, filled, law):
+def judge(
+    rows, bins, block, share, alarm, score, cause, level, errors, profile, seen, tops, ring, ordered, filled, law
+):
     """Every row of (n, t) `rows`, with its own row of each state array."""
     for i in range(len(rows)):
         _series(
@@ -89,7 +93,11 @@ def _series(x, bins, block, share, alarm, score, cause, level, errors, profile, 
         up0, down0, up1, down1 = max(up0, z0), max(down0, -z0), max(up1, z1), max(down1, -z1)
         if known:
             up2, down2, up3, down3 = max(up2, z2), max(down2, -z2), max(up3, z3), max(down3, -z3)
-        best = rarity(abs(z3), law, 2 * DAY_FAST + (z3 < 0)) if fast_by_day and known else rarity(abs(z0), law, 2 * FAST + (z0 < 0))
+        best = (
+            rarity(abs(z3), law, 2 * DAY_FAST + (z3 < 0))
+            if fast_by_day and known
+            else rarity(abs(z0), law, 2 * FAST + (z0 < 0))
+        )
         why = _JUMP
         if known and filled[DAY_SLOW] >= _BLOCKS_TO_CHOOSE:
             best = min(best, rarity(abs(z2), law, 2 * DAY_SLOW + (z2 < 0)))
@@ -162,13 +170,29 @@ def _series(x, bins, block, share, alarm, score, cause, level, errors, profile, 
             fast_by_day = filled[DAY_FAST] >= _BLOCKS_TO_CHOOSE and s3 < s0
             slow_by_day = filled[DAY_SLOW] >= _BLOCKS_TO_CHOOSE and s2 < s1
     level[E_FAST], level[E_SLOW], level[OFF_SLOW], level[OFF_FAST] = e_fast, e_slow, off_slow, off_fast
-    level[HIGH], level[LOW], level[BAR], level[TOP], level[POINTS], level[IN_BLOCK] = high, low, bar, top, points, in_block
+    level[HIGH], level[LOW], level[BAR], level[TOP], level[POINTS], level[IN_BLOCK] = (
+        high,
+        low,
+        bar,
+        top,
+        points,
+        in_block,
+    )
     level[LAST], level[ALIKE], level[ALIKE_MAX], level[GAP], level[GAP_MAX] = last, alike, alike_max, gap, gap_max
     level[JUDGE_FAST] = DAY_FAST if fast_by_day else FAST
     level[JUDGE_SLOW] = DAY_SLOW if slow_by_day else SLOW
     level[PENDING], level[DAY_POINTS], level[DAY_PENDING] = pending, day_points, day_pending
     level[DAY_IN_BLOCK] = day_in_block
-    tops[0], tops[1], tops[2], tops[3], tops[4], tops[5], tops[6], tops[7] = up0, down0, up1, down1, up2, down2, up3, down3
+    tops[0], tops[1], tops[2], tops[3], tops[4], tops[5], tops[6], tops[7] = (
+        up0,
+        down0,
+        up1,
+        down1,
+        up2,
+        down2,
+        up3,
+        down3,
+    )
     errors[SCALE, 0], errors[SCALE, 1], errors[SCALE, 2], errors[SCALE, 3] = s0, s1, s2, s3
     errors[INVERSE, 0], errors[INVERSE, 1], errors[INVERSE, 2], errors[INVERSE, 3] = v0, v1, v2, v3
     errors[WAITING, 0], errors[WAITING, 1], errors[WAITING, 2], errors[WAITING, 3] = w0, w1, w2, w3
