@@ -7,7 +7,7 @@ FILE has the columns kpi, timestamp (s), value, label. Every series is judged in
 label is read; the first half is history, the second half is scored. DIR has NAB's series and windows.json (Lavin and
 Ahmad, ICMLA 2015); the whole series is scored but for NAB's probation. There is one configuration for all series of
 both. Baselines run under the same protocol, with the same quiet time: `fixed` at a threshold of 3, `best` at the
-threshold of a grid that scores best on these labels (which nobody has in production). Rates are of CPU time on one core.
+threshold of a grid that scores best on these labels (which nobody has in production). Rates are of CPU time, one core.
 """
 
 from __future__ import annotations

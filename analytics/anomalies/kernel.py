@@ -19,10 +19,9 @@ SIDES = 2 * FORECASTS  # above and below each
 NEVER = 1e9  # the bar before there is one
 
 # Columns of `level` and rows of `errors`.
-(E_FAST, E_SLOW, OFF_SLOW, OFF_FAST, HIGH, LOW, BAR, TOP, POINTS, IN_BLOCK, LAST, ALIKE, ALIKE_MAX, GAP, GAP_MAX) = (
-    range(15)
-)
-(JUDGE_FAST, JUDGE_SLOW, PENDING, DAY_POINTS, DAY_PENDING, DAY_IN_BLOCK, COLUMNS) = range(15, 22)
+(E_FAST, E_SLOW, OFF_SLOW, OFF_FAST, HIGH, LOW, BAR, TOP, POINTS, IN_BLOCK, LAST) = range(11)
+(ALIKE, ALIKE_MAX, GAP, GAP_MAX, JUDGE_FAST, JUDGE_SLOW, PENDING, DAY_POINTS, DAY_PENDING) = range(11, 20)
+DAY_IN_BLOCK, COLUMNS = 20, 21
 SCALE, INVERSE, WAITING, ERRORS = range(4)
 
 # Weights of the newest point in the means, and of the newest day in the profile.
@@ -54,7 +53,9 @@ def judge(
 
 
 @njit(cache=True, nogil=True, error_model="numpy")
-def _series(x, bins, block, share, alarm, score, cause, level, errors, profile, seen, tops, ring, ordered, filled, law):
+def _series(  # noqa: C901
+    x, bins, block, share, alarm, score, cause, level, errors, profile, seen, tops, ring, ordered, filled, law
+):
     """Scalars in place of the state's columns: read and written for each point those cost three times as much."""
     e_fast, e_slow, off_slow, off_fast = level[E_FAST], level[E_SLOW], level[OFF_SLOW], level[OFF_FAST]
     high, low, bar, top, points, in_block = (
@@ -166,7 +167,8 @@ def _series(x, bins, block, share, alarm, score, cause, level, errors, profile, 
             tops[0], tops[1], tops[2], tops[3] = up0, down0, up1, down1
             tops[4], tops[5], tops[6], tops[7] = up2, down2, up3, down3
             bar = _end_block(share, alarm, top, day_in_block * 2 >= block, tops, ring, ordered, filled, law)
-            up0 = down0 = up1 = down1 = up2 = down2 = up3 = down3 = top = in_block = day_in_block = 0.0
+            up0 = down0 = up1 = down1 = up2 = down2 = up3 = down3 = 0.0
+            top = in_block = day_in_block = 0.0
             fast_by_day = filled[DAY_FAST] >= _BLOCKS_TO_CHOOSE and s3 < s0
             slow_by_day = filled[DAY_SLOW] >= _BLOCKS_TO_CHOOSE and s2 < s1
     level[E_FAST], level[E_SLOW], level[OFF_SLOW], level[OFF_FAST] = e_fast, e_slow, off_slow, off_fast
