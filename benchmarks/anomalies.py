@@ -28,7 +28,7 @@ from analytics.anomalies.causes import Cause
 from analytics.anomalies.detector import Detector
 from benchmarks import machine
 from benchmarks.anomaly_baselines import BASELINES
-from benchmarks.anomaly_scores import delay_counts, f1, nab_percent, nab_score, vus_pr
+from benchmarks.anomaly_scores import alarm_counts, delay_counts, f1, nab_percent, nab_score, vus_pr
 from causeway.window import SECOND_NS
 
 _GRID = (2.0, 3.0, 4.0, 5.0, 6.0, 8.0, 10.0, 15.0, 20.0, 30.0)
@@ -100,11 +100,12 @@ def points_per_s(series: Iterable[Labelled]) -> float:
 
 def kpi_scores(series: list[Labelled], scored: list[np.ndarray]) -> dict[str, Any]:
     """Of the second halves; delay-7 counts are summed over the series, and each series has its own row."""
-    total, weeks, count, rows = np.zeros(3), 0.0, 0, {}
+    total, weeks, whole, rows = np.zeros(3), 0.0, np.zeros(4), {}
     for one, score in zip(series, scored, strict=True):
         half = len(score) // 2
         marks = alarms(score)[half:]
         counts = delay_counts(one.labels[half:], marks)
+        whole += alarm_counts(one.labels[half:], marks)
         span = (one.times_s[-1] - one.times_s[half]) / _WEEK_S
         rows[one.name] = {
             "delay7_f1": f1(*counts),
@@ -114,13 +115,15 @@ def kpi_scores(series: list[Labelled], scored: list[np.ndarray]) -> dict[str, An
             "false_alarms": counts[1],
             "alarms_per_week": float(marks.sum() / span),
         }
-        total, weeks, count = total + counts, weeks + span, count + int(marks.sum())
+        total, weeks = total + counts, weeks + span
     right, false, missed = (float(c) for c in total)
     return {
         "delay7_f1": f1(right, false, missed),
         "precision": right / max(right + false, 1.0),
         "recall": right / max(right + missed, 1.0),
-        "alarms_per_week": count / weeks,
+        "alarms_right": whole[0] / max(whole[1], 1.0),
+        "runs_found": whole[2] / max(whole[3], 1.0),
+        "alarms_per_week": whole[1] / weeks,
         "by_series": rows,
     }
 

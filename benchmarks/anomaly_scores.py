@@ -22,6 +22,13 @@ def delay_counts(labels: np.ndarray, alarms: np.ndarray, *, delay: int = DELAY_P
     return int((found & truth).sum()), int((found & ~truth).sum()), int((~found & truth).sum())
 
 
+def alarm_counts(labels: np.ndarray, alarms: np.ndarray, *, delay: int = DELAY_POINTS) -> tuple[int, int, int, int]:
+    """(alarms inside labelled runs, alarms, runs found within delay + 1 points, runs): long runs weigh no more."""
+    truth, marks = np.asarray(labels).astype(bool), np.asarray(alarms).astype(bool)
+    found = [bool(marks[start : min(end, start + delay + 1)].any()) for start, end in runs(truth)]
+    return int((marks & truth).sum()), int(marks.sum()), sum(found), len(found)
+
+
 def f1(right: float, false: float, missed: float) -> float:
     """0 when there is nothing to find and nothing found."""
     return 2 * right / max(2 * right + false + missed, 1)

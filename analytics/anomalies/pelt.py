@@ -14,14 +14,14 @@ import math
 import numpy as np
 from numba import njit
 
-_PENALTY = 3.0  # times the variance of the noise and ln n
+_PENALTY = 4.0  # times the variance of the noise and ln n
 
 
 def change_points(values: np.ndarray, *, penalty: float | None = None, points_min: int = 5) -> np.ndarray:
     """First index of each segment but the first, ascending; empty where nothing changed.
 
     values: (t,); NaN is left out, and no place is given within a gap. penalty: in squared units of the values, by
-    default 3 ln(t) times the variance of the noise (from the median of the absolute differences). points_min: least
+    default 4 ln(t) times the variance of the noise (from the median of the absolute differences). points_min: least
     length of a segment. O(t) when there are changes, O(t^2) when there is none.
     """
     series = np.asarray(values, dtype=np.float64)

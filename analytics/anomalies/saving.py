@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import zipfile
 from pathlib import Path
 
 import numpy as np
@@ -32,7 +33,7 @@ def save(detector: Detector, path: Path) -> None:
 def load(path: Path) -> Detector:
     """The detector as it was saved. FileNotFoundError without a file; ConfigError for one that is no detector's."""
     try:
-        with np.load(path, allow_pickle=False) as stored:
+        with path.open("rb") as file, np.load(file, allow_pickle=False) as stored:
             columns = {name: stored[name] for name in stored.files}
         version, step_ns, block, level, points, per_week = columns.pop("own").tolist()
         if version != _FORMAT:
@@ -41,8 +42,6 @@ def load(path: Path) -> Detector:
         count = len(columns["state_level"])
         detector = Detector(count, step_ns=int(step_ns), settings=settings, block_points=int(block))
         detector.restore({name.removeprefix("state_"): column for name, column in columns.items()})
-    except (ValueError, KeyError, EOFError, OSError) as error:
-        if isinstance(error, FileNotFoundError):
-            raise
+    except (ValueError, KeyError, EOFError, zipfile.BadZipFile) as error:
         raise ConfigError(f"{path} holds no saved detector ({error}); delete it to learn anew") from error
     return detector
