@@ -148,7 +148,7 @@ def nab_scores(series: list[Labelled], scored: list[np.ndarray]) -> dict[str, An
 
 def compared(series: list[Labelled], judge: Callable[..., dict[str, Any]], key: str) -> dict[str, Any]:
     """The baselines, at a fixed and at their best threshold."""
-    table = {}
+    table: dict[str, dict[str, Any]] = {}
     for name, baseline in BASELINES.items():
         raw = [baseline(one.values) for one in series]
         by_bar = {bar: judge(series, [score - bar for score in raw]) for bar in _GRID}

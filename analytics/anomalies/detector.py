@@ -80,7 +80,7 @@ class Detector:
         self.block = block_points or min(max(BLOCK_NS // step_ns, BLOCK_POINTS[0]), BLOCK_POINTS[1])
         bins = int(min(max(DAY_NS // step_ns, 1), BINS_MAX))
         self._bins = bins
-        self._state = {
+        self._state: dict[str, np.ndarray] = {
             "level": np.zeros((series, kernel.COLUMNS)),
             "errors": np.zeros((series, kernel.ERRORS, kernel.FORECASTS)),
             "profile": np.zeros((series, bins), np.float64),

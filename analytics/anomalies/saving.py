@@ -20,11 +20,9 @@ def save(detector: Detector, path: Path) -> None:
     own = [_FORMAT, detector.step_ns, detector.block, settings.level, settings.points_per_alarm]
     beside = path.with_name(path.name + ".new")
     with beside.open("wb") as file:
-        np.savez(
-            file,
-            own=np.array([*own, settings.alarms_per_week or np.nan], np.float64),
-            **{f"state_{name}": column for name, column in detector.state().items()},
-        )
+        columns = {"own": np.array([*own, settings.alarms_per_week or np.nan], np.float64)}
+        columns |= {f"state_{name}": column for name, column in detector.state().items()}
+        np.savez(file, allow_pickle=False, **columns)
         file.flush()
         os.fsync(file.fileno())
     beside.replace(path)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from pathlib import Path
 
 import numpy as np
@@ -53,7 +54,7 @@ def test_restarts_change_nothing(cuts: list[int], seed: int, gaps: float) -> Non
     marks = alarms(whole.score)
     edges = sorted({0, POINTS, *cuts})
     detector, gate = Detector(2, step_ns=STEP_NS), AlarmGate(2)
-    for start, end in zip(edges, edges[1:], strict=False):
+    for start, end in itertools.pairwise(edges):
         again, gate_again = Detector(2, step_ns=STEP_NS), AlarmGate(2)
         again.restore(detector.state())
         gate_again.restore(gate.state())

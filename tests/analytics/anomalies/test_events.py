@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import itertools
+
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -22,7 +24,8 @@ def test_neighbours_in_time_are_one_event() -> None:
         [_alarm(0, "store"), _alarm(60, "cart"), _alarm(100, "front"), _alarm(70, "alone"), _alarm(3700, "store")],
         NEIGHBOURS,
     )
-    assert [event.entities for event in events] == [("store", "cart", "front"), ("store",), ("alone",)][:1] + [
+    assert [event.entities for event in events] == [
+        *[("store", "cart", "front"), ("store",), ("alone",)][:1],
         ("alone",),
         ("store",),
     ]
@@ -53,4 +56,4 @@ def test_every_alarm_once(drawn: list[tuple[int, str, str]], order: object) -> N
     assert sorted(alarm for event in events for alarm in event.alarms) == sorted(given_alarms)
     for event in events:
         times = [alarm.at_ns for alarm in event.alarms]
-        assert all(b - a <= GAP_NS for a, b in zip(times, times[1:], strict=False))
+        assert all(b - a <= GAP_NS for a, b in itertools.pairwise(times))

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import itertools
+
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -13,7 +15,7 @@ from analytics.anomalies.pelt import change_points
 
 def _cost(values: np.ndarray, changes: list[int], penalty: float) -> float:
     edges = [0, *changes, len(values)]
-    parts = (values[a:b] for a, b in zip(edges, edges[1:], strict=False))
+    parts = (values[a:b] for a, b in itertools.pairwise(edges))
     return sum(float(((part - part.mean()) ** 2).sum()) for part in parts) + penalty * len(changes)
 
 
