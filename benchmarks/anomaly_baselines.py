@@ -33,7 +33,8 @@ def ewma(values: np.ndarray) -> np.ndarray:
 
 
 def _apart(values: np.ndarray, middle: np.ndarray, spread: np.ndarray) -> np.ndarray:
-    return np.nan_to_num(np.abs(values - middle) / (spread + 1e-9 * np.nanmax(np.abs(values)) + 1e-12), nan=0.0)
+    far = np.abs(values - middle) / (spread + 1e-9 * np.nanmax(np.abs(values)) + 1e-12)
+    return np.where(np.isfinite(far), far, 0.0)
 
 
 BASELINES: dict[str, Callable[[np.ndarray], np.ndarray]] = {"n_sigma": n_sigma, "robust_z": robust_z, "ewma": ewma}

@@ -24,7 +24,7 @@ def test_neighbours_in_time_are_one_event() -> None:
         [_alarm(0, "store"), _alarm(60, "cart"), _alarm(100, "front"), _alarm(70, "alone"), _alarm(3700, "store")],
         NEIGHBOURS,
     )
-    assert [event.entities for event in events] == [
+    assert [event.entities for event in events] == [("store", "cart", "front"), ("alone",), ("store",)]
         *[("store", "cart", "front"), ("store",), ("alone",)][:1],
         ("alone",),
         ("store",),
