@@ -7,7 +7,7 @@ Spans are written before the clock starts. Embedded: `seconds` is what one proce
 to make every rollup table anew and to write it; `identical_to_full` says that the rollups made at intake equal those,
 row for row, and that the calls between services are those that were made. `incremental_seconds_per_minute` is what the
 writer took for a whole minute of spans (identities, linking, rollups, sorting, writing, commits), at the end; `_first`
-is the same after the first million. Files lie in the page cache.
+is the same in a store with a million spans, which takes the same minutes in turns with it. Files lie in the page cache.
 """
 
 from __future__ import annotations

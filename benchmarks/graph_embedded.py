@@ -39,8 +39,7 @@ FLUSHES_A_MINUTE = 4
 MINUTES_MEASURED = 8
 # Compaction of what was written, outside the clock and as often as at intake, where another thread does it.
 COMPACT_EVERY_MINUTES = MaintenanceConfig().files_min // FLUSHES_A_MINUTE
-# The first minutes that are measured are those after a million spans.
-FIRST_SPANS = 1_000_000
+FIRST_MINUTES = 2  # a million spans, as many as the linker remembers: before there is nothing to forget
 
 
 def run(*, spans: int, services: int, minutes: int | None, memory_gb: float, folder: Path | None) -> dict[str, Any]:
@@ -69,41 +68,61 @@ def run(*, spans: int, services: int, minutes: int | None, memory_gb: float, fol
     }
 
 
+class _Intake:
+    """A store that takes spans in: seconds and CPU seconds of every minute, compaction left out."""
+
+    def __init__(self, folder: Path) -> None:
+        self.wall: list[float] = []
+        self.cpu: list[float] = []
+        self._writer, self._flushes = TableWriter(folder), 0
+        self._housekeeping = Maintenance(self._writer, MaintenanceConfig())
+
+    def take(self, table: pa.Table) -> None:
+        """One flush, a fourth of a minute."""
+        if self._flushes % FLUSHES_A_MINUTE == 0:
+            if self._flushes % (COMPACT_EVERY_MINUTES * FLUSHES_A_MINUTE) == 0:
+                self._housekeeping.settle(now_ns=START_NS)
+            self.wall.append(0.0)
+            self.cpu.append(0.0)
+        self._flushes += 1
+        started, used = time.perf_counter(), time.process_time()
+        self._writer.flush([{"spans": table}], log_position=self._flushes)
+        self.wall[-1] += time.perf_counter() - started
+        self.cpu[-1] += time.process_time() - used
+
+
 def write(folder: Path, *, spans: int, services: int, minutes: float) -> dict[str, Any]:
-    """Spans through the store's own writer; what the first and the last minutes cost."""
+    """Spans through the store's own writer; what the last minutes cost, there and in a store of FIRST_MINUTES before.
+
+    The two take turns flush by flush, so that what else the machine does falls on both.
+    """
     with _small_store():
         pass
-    calls = Calls(services=services, minutes=minutes or spans / SPANS_A_MINUTE)
-    writer = TableWriter(folder)
-    housekeeping = Maintenance(writer, MaintenanceConfig())
-    flush_spans = spans / (minutes or spans / SPANS_A_MINUTE) / FLUSHES_A_MINUTE
-    wall, cpu, stored = [0.0], [0.0], 0
-    began = time.perf_counter()
-    for position, table in enumerate(calls.tables(spans, traces_at_once=int(flush_spans / SPANS_A_TRACE))):
-        if position and position % FLUSHES_A_MINUTE == 0:
-            wall.append(0.0)
-            cpu.append(0.0)
-            if len(wall) % COMPACT_EVERY_MINUTES == 0:
-                housekeeping.settle(now_ns=START_NS)
-        started, used = time.perf_counter(), time.process_time()
-        writer.flush([{"spans": table}], log_position=position + 1)
-        wall[-1] += time.perf_counter() - started
-        cpu[-1] += time.process_time() - used
-        stored += table.num_rows
-    minute_spans = int(flush_spans * FLUSHES_A_MINUTE)
-    count = stored // minute_spans or 1  # the last may be a part of a minute
-    first = min(FIRST_SPANS // minute_spans, count - 1)
-    measured = {"incremental_seconds_per_minute": wall[:count], "incremental_cpu_s_per_minute": cpu[:count]}
+    minutes = minutes or spans / SPANS_A_MINUTE
+    calls = Calls(services=services, minutes=minutes)
+    traces_at_once = max(1, int(spans / minutes / FLUSHES_A_MINUTE / SPANS_A_TRACE))
+    whole = spans // SPANS_A_TRACE // traces_at_once // FLUSHES_A_MINUTE or 1  # the last may be a part of a minute
+    measured = min(whole, MINUTES_MEASURED)
+    other_from = max(0, whole - measured - FIRST_MINUTES) * FLUSHES_A_MINUTE
+    stored = 0
+    with tempfile.TemporaryDirectory() as beside:
+        store, small = _Intake(folder), _Intake(Path(beside))
+        for position, table in enumerate(calls.tables(spans, traces_at_once=traces_at_once)):
+            store.take(table)
+            stored += table.num_rows
+            if position >= other_from:
+                small.take(table)
+    small_whole = whole - other_from // FLUSHES_A_MINUTE
+    last, first = slice(whole - measured, whole), slice(small_whole - measured, small_whole)
     return {
         "spans": stored,
-        **{name: round(statistics.median(values[-MINUTES_MEASURED:]), 3) for name, values in measured.items()},
-        **{
-            f"{name}_first": round(statistics.median(values[first : first + MINUTES_MEASURED]), 3)
-            for name, values in measured.items()
-        },
-        "spans_per_minute": minute_spans,
+        "incremental_seconds_per_minute": round(statistics.median(store.wall[last]), 3),
+        "incremental_cpu_s_per_minute": round(statistics.median(store.cpu[last]), 3),
+        "incremental_seconds_per_minute_first": round(statistics.median(small.wall[first]), 3),
+        "incremental_cpu_s_per_minute_first": round(statistics.median(small.cpu[first]), 3),
+        "spans_per_minute": traces_at_once * SPANS_A_TRACE * FLUSHES_A_MINUTE,
         "bytes_per_span": round(sum(file.bytes for file in DeltaSignal(folder, "spans").files()) / stored, 1),
-        "seconds_to_write": round(time.perf_counter() - began, 1),
+        "seconds_to_write": round(sum(store.wall), 1),
         "edges": {">".join(edge): count for edge, count in calls.edges.items()},
     }
 

@@ -266,14 +266,16 @@ class LiveServices:
         return risks_of(impacts, parts)
 
     def impact_history(self, window: Window) -> ImpactHistory:
-        from analytics.impact.history import NO_HISTORY, recent_history
+        from analytics.impact.history import NO_HISTORY, RECENT_NS, recent_history
 
         state = self._states()
         if state is None:
             return NO_HISTORY
         minute = self._now_ns() // (60 * SECOND_NS)
         end_ns = window.end_ns // HOUR_NS * HOUR_NS
-        return self._histories.get((end_ns, minute), lambda: recent_history(state, end_ns))
+        start_ns = min(-(-window.start_ns // HOUR_NS) * HOUR_NS, end_ns - RECENT_NS)
+        key = (start_ns, end_ns, minute)
+        return self._histories.get(key, lambda: recent_history(state, end_ns, start_ns=start_ns))
 
     def _sample(self, window: Window) -> TraceSample:
         from analytics.traces.sampling import read_traces

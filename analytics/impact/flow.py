@@ -38,15 +38,20 @@ def flow_of(graph: CallGraph) -> Flow:
     names = tuple(sorted(graph.nodes["id"]))
     place = {name: i for i, name in enumerate(names)}
     kind = graph.edges["kind"] if "kind" in graph.edges else pd.Series("sync", index=graph.edges.index)
-    edges = graph.edges[["caller", "callee", "calls"]].assign(behind=graph.edges["calls"].where(kind != "sync", 0))
-    pairs = edges.groupby(["caller", "callee"], as_index=False)[["calls", "behind"]].sum()
+    seen = graph.edges["calls"]
+    edges = graph.edges[["caller", "callee", "calls"]].assign(
+        behind=seen.where(kind != "sync", 0), asked=seen.where(kind != "link", 0)
+    )
+    pairs = edges.groupby(["caller", "callee"], as_index=False)[["calls", "behind", "asked"]].sum()
     pairs = pairs[pairs["caller"] != pairs["callee"]]
     caller = pairs["caller"].map(place).to_numpy(dtype=np.int64)
     callee = pairs["callee"].map(place).to_numpy(dtype=np.int64)
     calls = pairs["calls"].to_numpy(dtype=np.float64)
     entry = _entries(graph, place)
     own = graph.nodes.set_index("id")["calls"].reindex(list(names)).to_numpy(dtype=np.float64)
-    served = np.maximum(own, np.bincount(callee, weights=calls, minlength=len(names)) + entry)
+    # Many links may lead to one request, which is counted where it came in.
+    asked = pairs["asked"].to_numpy(dtype=np.float64)
+    served = np.maximum(own, np.bincount(callee, weights=asked, minlength=len(names)) + entry)
     behind = pairs["behind"].to_numpy(dtype=np.float64) * 2 > calls
     return Flow(names, caller, callee, calls, behind, served, entry)
 

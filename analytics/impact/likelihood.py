@@ -1,21 +1,23 @@
-"""How likely a service is to fail soon: five reasons, each between 0 and 1 or unknown. See docs/impact.md.
+"""How likely a service is to fail soon: five reasons, each between 0 and 1 or unknown. See docs/risk.md.
 
 Nothing here is learned. What the numbers mean is a decision that is written down, so that anybody can disagree.
 """
 
 from __future__ import annotations
 
+import itertools
 import math
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 
 import numpy as np
 
+from analytics.impact.inherited import SLOW, Failures, slow_sources
 from analytics.impact.placement import Redundancy
 from analytics.patrol.numbers import ratio_low
 from analytics.patrol.resources import CPU, MEMORY, ResourceSeries, shares
 from analytics.patrol.trend import Trend, trends
-from analytics.world import CallSeries, World
+from analytics.world import World
 from causeway.findings import Finding, Message, MessageValue, Verdict
 from causeway.window import HOUR_NS, SECOND_NS
 
@@ -42,6 +44,7 @@ CHANGE_KINDS = ("deploy", "config", "flag", "scale")
 CHANGE_HALF_LIFE_NS = HOUR_NS
 # Judgements of patrol that say that something is not as usual.
 UNUSUAL = ("error_ratio", "latency", "database_latency", "traffic_drop", "error_logs", "restarts", "silent_services")
+FAILING = ("error_ratio", "error_logs")
 _SEVERITY = {Verdict.OK: 0.0, Verdict.WARNING: 0.5, Verdict.CRITICAL: 1.0}
 
 
@@ -58,6 +61,11 @@ class LikelihoodPart:
     weight: float
     reason: Message
 
+    @property
+    def inherited(self) -> bool:
+        """Whether it is 0 because it counts for a service that this one calls."""
+        return self.reason.id.endswith("_inherited")
+
 
 def likelihood(parts: Iterable[LikelihoodPart]) -> float:
     """1 - product of (1 - weight x value) over the known parts: each may fail it, none waits for another."""
@@ -71,13 +79,10 @@ def likelihood_parts(
 
     findings: of a patrol of this World; redundancies: by service. Cost: that of the trends of resource metrics.
     """
-    unusual: dict[str, list[Finding]] = {}
-    for finding in findings:
-        if finding.inspection in UNUSUAL:
-            unusual.setdefault(finding.entity, []).append(finding)
+    budget = _Budget(Failures(world), np.flatnonzero(world.timeline.in_window))
     parts: Mapping[str, Callable[[str], LikelihoodPart]] = {
-        "budget": _Budget(world).of,
-        "anomaly": lambda service: _anomaly(unusual.get(service, [])),
+        "budget": budget.of,
+        "anomaly": _Anomaly(world, findings, budget).of,
         "saturation": _Saturation(world).of,
         "change": _Change(world).of,
         "fragility": lambda service: _fragility(redundancies.get(service)),
@@ -93,59 +98,74 @@ def _part(
 
 
 class _Budget:
-    """How fast failed requests use up the error budget: those of its own requests, or of the calls made to it."""
+    """How fast failures that are a service's own use up the error budget."""
 
-    def __init__(self, world: World) -> None:
-        self._world = world
-        places = np.flatnonzero(world.timeline.in_window)
+    def __init__(self, failures: Failures, places: np.ndarray) -> None:
+        self._failures = failures
         self._long = places
         self._short = places[-max(1, round(len(places) * RECENT_SHARE)) :]
-        self._rows = _rows_by(world.services, "service")
-        self._called = _rows_by(world.edge_series, "callee")
 
     def of(self, service: str) -> LikelihoodPart:
-        series, rows = self._world.services, self._rows.get(service)
-        if rows is None:
-            series, rows = self._world.edge_series, self._called.get(service)
-        if rows is None:
+        failed, lately = (self._failures.of(service, slots) for slots in (self._long, self._short))
+        if failed is None or lately is None:
             return _part("budget", None, "none")
-        burns = [self._burn(series, rows, slots) for slots in (self._long, self._short)]
-        calls, errors = _sums(series, rows, self._long)
-        if calls < CALLS_MIN:
-            return _part("budget", None, "few", {"calls": calls, "calls_min": CALLS_MIN})
-        burn = min(burns)
-        values: dict[str, MessageValue] = {"burn": burn, "ratio": errors / calls, "objective": OBJECTIVE}
-        if burn <= 1.0:
-            return _part("budget", 0.0, "over" if burns[0] > 1.0 else "fine", values)
-        return _part("budget", math.log(burn) / math.log(BURN_MAX), "burns", values)
+        if failed.calls < CALLS_MIN:
+            return _part("budget", None, "few", {"calls": failed.calls, "calls_min": CALLS_MIN})
+        own, now = (_burn(one.own, one.calls) for one in (failed, lately))
+        values: dict[str, MessageValue] = {"burn": min(own, now), "objective": OBJECTIVE}
+        values["ratio"] = (failed.own if own > 1.0 else failed.errors) / failed.calls
+        if min(own, now) > 1.0:
+            return _part("budget", math.log(min(own, now)) / math.log(BURN_MAX), "burns", values)
+        if own > 1.0:
+            return _part("budget", 0.0, "over", values)
+        if _burn(failed.errors, failed.calls) > 1.0:
+            values["callee"] = self._failures.source(service, self._long)
+            return _part("budget", 0.0, "inherited", values)
+        return _part("budget", 0.0, "fine", values)
 
-    @staticmethod
-    def _burn(series: CallSeries, rows: np.ndarray, slots: np.ndarray) -> float:
-        calls, errors = _sums(series, rows, slots)
-        return ratio_low(errors, calls) / (1.0 - OBJECTIVE)
-
-
-def _rows_by(series: CallSeries, level: str) -> dict[str, np.ndarray]:
-    names = series.keys.get_level_values(level).to_numpy(dtype=object)
-    return {str(name): np.flatnonzero(names == name) for name in set(names.tolist())}
-
-
-def _sums(series: CallSeries, rows: np.ndarray, slots: np.ndarray) -> tuple[float, float]:
-    chosen = np.ix_(rows, slots)
-    return float(np.nansum(series.calls[chosen], dtype=np.float64)), float(
-        np.nansum(series.errors[chosen], dtype=np.float64)
-    )
+    def inherits(self, service: str) -> str | None:
+        """Whose failures its own budget does not answer for; None where its failures are its own, or are few."""
+        part = self.of(service)
+        return str(part.reason.values["callee"]) if part.reason.id == "risk.budget_inherited" else None
 
 
-def _anomaly(findings: list[Finding]) -> LikelihoodPart:
-    """The worst of what patrol says is not as usual; a second sign beside the worst adds nothing."""
-    known = [finding for finding in findings if finding.verdict is not Verdict.UNKNOWN]
-    if not known:
-        return _part("anomaly", None, "none")
-    worst = min(known, key=lambda one: (-_SEVERITY[one.verdict], UNUSUAL.index(one.inspection)))
-    if worst.verdict is Verdict.OK:
+def _burn(errors: float, calls: float) -> float:
+    return ratio_low(min(errors, calls), calls) / (1.0 - OBJECTIVE) if calls else 0.0
+
+
+class _Anomaly:
+    """The worst of what patrol says is not as usual; a second sign beside the worst adds nothing.
+
+    Failures and slowness that come from a service that is called count there.
+    """
+
+    def __init__(self, world: World, findings: Iterable[Finding], budget: _Budget) -> None:
+        self._budget = budget
+        self._by_service: dict[str, list[Finding]] = {}
+        for finding in findings:
+            if finding.inspection in UNUSUAL and finding.verdict is not Verdict.UNKNOWN:
+                self._by_service.setdefault(finding.entity, []).append(finding)
+        self._slow = slow_sources(world, itertools.chain.from_iterable(self._by_service.values()))
+
+    def of(self, service: str) -> LikelihoodPart:
+        known = self._by_service.get(service, [])
+        if not known:
+            return _part("anomaly", None, "none")
+        unusual = [one for one in known if _SEVERITY[one.verdict] > 0]
+        sources = {one.inspection: self._source(service, one) for one in unusual}
+        own = [one for one in unusual if sources[one.inspection] is None]
+        if own:
+            worst = min(own, key=lambda one: (-_SEVERITY[one.verdict], UNUSUAL.index(one.inspection)))
+            return LikelihoodPart("anomaly", _SEVERITY[worst.verdict], WEIGHTS["anomaly"], worst.reason)
+        source = next((name for name in sources.values() if name is not None), None)
+        if source is not None:
+            return _part("anomaly", 0.0, "inherited", {"callee": source})
         return _part("anomaly", 0.0, "fine", {"looked": len(known)})
-    return LikelihoodPart("anomaly", _SEVERITY[worst.verdict], WEIGHTS["anomaly"], worst.reason)
+
+    def _source(self, service: str, finding: Finding) -> str | None:
+        if finding.inspection in SLOW:
+            return self._slow.get(service)
+        return self._budget.inherits(service) if finding.inspection in FAILING else None
 
 
 class _Saturation:

@@ -69,6 +69,12 @@ def _risk(one: ServiceImpact, parts: Sequence[LikelihoodPart]) -> Risk:
     )
 
 
+def telling(one: Risk) -> list[LikelihoodPart]:
+    """The parts that raise the likelihood, the strongest first, then those that count where they come from."""
+    known = sorted((part for part in one.parts if part.value), key=lambda part: -(part.value or 0.0) * part.weight)
+    return known + [part for part in one.parts if part.inherited][:1]
+
+
 def risk_verdict(found: Sequence[Risk]) -> Verdict:
     """By the highest risk: CRITICAL from RISK_CRITICAL on, WARNING from RISK_WARNING on; UNKNOWN where nothing is."""
     if all(one.unknown == tuple(WEIGHTS) for one in found):

@@ -7,7 +7,7 @@ import io
 from collections.abc import Sequence
 
 from analytics.impact.likelihood import WEIGHTS
-from analytics.impact.risk import Risk
+from analytics.impact.risk import Risk, telling
 from analytics.output import Column, Page
 from causeway.findings import Message
 from causeway.messages import quantity
@@ -19,9 +19,8 @@ _NUMBERS = ("risk", "likelihood", "impact")
 
 
 def reasons(one: Risk, language: str) -> list[str]:
-    """Why it is likely, the strongest first; empty where nothing speaks for it."""
-    known = sorted((part for part in one.parts if part.value), key=lambda part: -(part.value or 0.0) * part.weight)
-    return [sentence(part.reason, language) for part in known]
+    """Why it is likely, the strongest first, then what it suffers from others; empty where neither is known."""
+    return [sentence(part.reason, language) for part in telling(one)]
 
 
 def show_risks(found: Sequence[Risk], page: Page) -> None:

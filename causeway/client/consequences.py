@@ -36,7 +36,7 @@ def consequences_of(document: Mapping[str, Any]) -> Consequences:
     window = document["window"]
     return Consequences(
         Window(window["start_ns"], window["end_ns"]),
-        document["summary"]["text"],
+        document["summary"],
         document["failing"],
         rows(document["victims"], first=("service", "probability")),
         rows(document["journeys"], first=("service", "operation", "share")),

@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from dash import html
 from dash.development.base_component import Component
 
-from analytics.impact.risk import Risk
+from analytics.impact.risk import Risk, telling
 from analytics.impact.scores import ImpactPart, ServiceImpact
 from causeway.messages import catalogue, quantity
 from causeway.wire import sentence
@@ -162,11 +162,9 @@ def risk_table(view: View, risks: Sequence[Risk]) -> Component:
     return grid("impact-risks", view, columns, rows, label=view.say("impactpages.risk_table"), height=HEIGHT_PX)
 
 
-def risk_reason(view: View, one: Risk) -> str:
+def risk_reason(view: View, one: Risk, *, reasons_max: int = REASONS_MAX) -> str:
     """What raises the likelihood, the strongest first, and what is not known."""
-    known = [part for part in one.parts if part.value]
-    known.sort(key=lambda part: -(part.value or 0.0) * part.weight)
-    words = [sentence(part.reason, view.language) for part in known[:REASONS_MAX]]
+    words = [sentence(part.reason, view.language) for part in telling(one)[:reasons_max]]
     if not words:
         words = [sentence(one.summary, view.language)]
     if one.unknown:

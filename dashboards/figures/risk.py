@@ -15,6 +15,9 @@ from dashboards.view import View
 # Lines of equal risk.
 RISKS_SHOWN = (5, 20, 50)
 NAMED_MAX = 8
+# A name takes about this share of the width, and so many points of impact.
+NAME_WIDTH = 0.12
+NAME_HEIGHT = 6.0
 HEIGHT_PX = 420
 
 
@@ -37,7 +40,7 @@ def risk_figure(view: View, risks: Sequence[Risk]) -> go.Figure:
                 showlegend=False,
             )
         )
-    named = {one.service for one in risks[:NAMED_MAX] if one.risk > 0}
+    named = _named(risks, right)
     figure.add_trace(
         go.Scatter(
             x=[one.likelihood for one in risks],
@@ -65,6 +68,19 @@ def risk_figure(view: View, risks: Sequence[Risk]) -> go.Figure:
     )
     figure.update_yaxes(range=[-2, 104], title={"text": view.say("impactpages.axis_impact"), **titled})
     return figure
+
+
+def _named(risks: Sequence[Risk], right: float) -> set[str]:
+    """The worst few, without those whose name would lie on that of a worse one."""
+    chosen: list[Risk] = []
+    for one in risks:
+        near = any(
+            abs(one.likelihood - other.likelihood) < NAME_WIDTH * right and abs(one.impact - other.impact) < NAME_HEIGHT
+            for other in chosen
+        )
+        if one.risk > 0 and not near and len(chosen) < NAMED_MAX:
+            chosen.append(one)
+    return {one.service for one in chosen}
 
 
 def _words(view: View, one: Risk) -> str:

@@ -56,7 +56,11 @@ def _sentence(view: View, impacts: Sequence[ServiceImpact], risks: Sequence[Risk
     if first.failing:
         said.append(view.say("impactpages.answer_failing", failing=first.failing))
     if risks and risks[0].risk > 0:
-        said.append(view.say("impactpages.answer_risk", service=risks[0].service, reason=risk_reason(view, risks[0])))
+        said.append(
+            view.say(
+                "impactpages.answer_risk", service=risks[0].service, reason=risk_reason(view, risks[0], reasons_max=1)
+            )
+        )
     return view.join(said)
 
 

@@ -84,7 +84,7 @@ def test_impact_as_json_and_table(ask) -> None:
     """The gateway leads in both; the Chinese table has Chinese headings."""
     assert json.loads(ask("impact", "--format", "json").stdout)["services"][0]["service"] == "frontend"
     table = ask("impact", "--lang", "zh-CN").stdout
-    assert "影响分" in table and "frontend" in table
+    assert "影响因子" in table and "frontend" in table
 
 
 def test_diagnose_names_the_failing_service(ask) -> None:

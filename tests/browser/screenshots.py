@@ -29,6 +29,10 @@ PAGES = {
     "incident": "/incident/2",
     "patrol": "/patrol",
     "search": "/search?q=pay",
+    "paths": "/paths",
+    "impact": "/impact",
+    "blast": "/impact/payment",
+    "whatif": "/whatif",
 }
 WIDTHS = {"": (1366, 860), "wide": (2560, 1300), "phone": (390, 844)}
 SETTLE_MS = 900

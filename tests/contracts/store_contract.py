@@ -13,9 +13,18 @@ from causeway import records
 from causeway.stores.contract import Batch, LogFilter, SampleFilter, SpanFilter, Store
 from causeway.window import MINUTE_NS, Window
 from tests.small_store import Shop, shop_batch
+from tests.stores.linking.by_hand import MEASURES, ByHand, Sums, add_up, without_buckets
+from tests.stores.linking.random_spans import START_NS, random_spans
 
 SHOP = Shop(minutes=6, traces_per_minute=10, fault_minute=3)
 WINDOW = SHOP.window
+# By table of calls: how to ask for it and how fine its slots are.
+CALL_TABLES = {
+    "rollup_edges": ("edges", records.ROLLUP_STEP_NS),
+    "rollup_calls": ("calls", records.CALLS_STEP_NS),
+    "rollup_instance_calls": ("instance_calls", records.CALLS_STEP_NS),
+    "rollup_coverage": ("coverage", records.ROLLUP_STEP_NS),
+}
 
 
 def sent(name: str) -> pa.Table:
@@ -199,7 +208,7 @@ class StoreContract:
 
     def test_rollups_add_up_over_steps(self, store: Store) -> None:
         """By minute or over all: the same sums."""
-        for name in ("edges", "operations", "instances", "coverage"):
+        for name in ("edges", "calls", "instance_calls", "operations", "instances", "coverage"):
             read = getattr(store, name)
             whole, steps = read(WINDOW), read(WINDOW, step_ns=MINUTE_NS)
             measure = "spans" if name == "coverage" else "calls"
@@ -224,7 +233,51 @@ class StoreContract:
         assert store.spans(nowhere).table.schema.names == records.SPANS.names
         assert store.spans(nowhere).table.num_rows == store.logs(nowhere).table.num_rows == 0
         assert store.traces(nowhere).table.num_rows == store.edges(nowhere).num_rows == 0
+        assert store.calls(nowhere).num_rows == store.instance_calls(nowhere, step_ns=MINUTE_NS).num_rows == 0
         assert store.samples(nowhere).num_rows == store.histograms(nowhere).num_rows == 0
+
+    def test_disorderly_spans_are_counted_as_by_hand(self, store: Store) -> None:
+        """Calls between services, operations and instances, and coverage: what a count of all spans at once says.
+
+        They come late, early and twice, by clocks that differ, with several roots, rings, parents that never come,
+        links to other traces and sampling.
+        """
+        spans = disorderly_spans()
+        wanted = ByHand(spans).result()
+        assert_disorder(wanted)
+        for number, start in enumerate(range(0, spans.num_rows, 120)):
+            again = spans.slice(max(0, start - 60), 60 * min(number, 1))
+            store.add(Batch({"spans": pa.concat_tables([spans.slice(start, 120), again])}))
+            store.flush()
+        window = Window(START_NS - 10 * MINUTE_NS, START_NS + 20 * MINUTE_NS)
+        found = add_up([{name: getattr(store, ask)(window, step_ns=step)} for name, (ask, step) in CALL_TABLES.items()])
+        found["rollup_edges"] = without_buckets(found["rollup_edges"])
+        for name in CALL_TABLES:
+            assert found[name] == wanted[name], name
+
+    def test_calls_of_a_service_begin_or_end_there(self, store: Store) -> None:
+        """Of operations and of instances as of services; an unknown service has none."""
+        for name, (ask, _) in CALL_TABLES.items():
+            if name == "rollup_coverage":
+                continue
+            read = getattr(store, ask)
+            rows = read(WINDOW)
+            assert rows.schema.names == [column for column in records.TABLES[name][0].names if column != "slot_ns"]
+            ends = pc.or_(pc.equal(rows["caller"], "cart"), pc.equal(rows["callee"], "cart"))
+            assert 0 < pc.sum(ends).as_py() < rows.num_rows, name
+            assert read(WINDOW, service="cart").to_pylist() == rows.filter(ends).to_pylist(), name
+            assert read(WINDOW, service="no such service").num_rows == 0, name
+
+    def test_windows_of_calls_are_half_open(self, store: Store) -> None:
+        """Two windows that meet at a minute share no call and miss none."""
+        middle = WINDOW.start_ns // MINUTE_NS * MINUTE_NS + 3 * MINUTE_NS
+        for name, (ask, _) in CALL_TABLES.items():
+            read = getattr(store, ask)
+            early = Window(WINDOW.start_ns - MINUTE_NS, middle)
+            whole = read(Window(early.start_ns, WINDOW.end_ns))
+            measure = "spans" if name == "rollup_coverage" else "calls"
+            parts = [pc.sum(read(part)[measure]).as_py() for part in (early, Window(middle, WINDOW.end_ns))]
+            assert all(parts) and sum(parts) == pc.sum(whole[measure]).as_py(), name
 
     def test_late_spans_reopen_their_slot(self, store: Store) -> None:
         """A child that comes a flush after its parent, or before it, makes the same edge."""
@@ -236,6 +289,36 @@ class StoreContract:
             store.add(Batch({"spans": part}))
             store.flush()
         assert _calls(store.edges(WINDOW.shifted(10 * MINUTE_NS))) == edges_by_hand(spans)
+
+
+def disorderly_spans() -> pa.Table:
+    """Some 500 spans of four minutes in no order."""
+    spans = random_spans(11, traces=90)
+    columns = {
+        field.name: pa.array([[]] * spans.num_rows, field.type)
+        for field in records.SPANS
+        if pa.types.is_nested(field.type)
+    }
+    columns |= {name: spans[name] for name in spans.schema.names}
+    return pa.table([columns[name] for name in records.SPANS.names], schema=records.SPANS)
+
+
+def assert_disorder(wanted: Sums) -> None:
+    """That the spans have all of what may go wrong."""
+    edges, coverage = (
+        [dict(zip(MEASURES[name], sums, strict=True)) for sums in wanted[name].values()]
+        for name in ("rollup_edges", "rollup_coverage")
+    )
+    kinds = {key[5] for key in wanted["rollup_edges"]}
+    assert kinds == set(records.EDGE_KINDS)
+    for measure in ("gap_calls", "lag_calls", "lag_ns_sum"):
+        assert any(row[measure] for row in edges), measure
+    assert any(row["estimated_milli"] > 1000 * row["calls"] for row in edges)
+    totals = {name: sum(row[name] for row in coverage) for name in MEASURES["rollup_coverage"]}
+    assert all(totals.values())
+    assert totals["links_found"] < totals["links"]
+    assert totals["clients_answered"] < totals["clients"]
+    assert totals["roots"] + totals["linked"] < totals["spans"] < totals["estimated_milli"] / 1000
 
 
 def _shifted(spans: pa.Table, by_ns: int) -> pa.Table:

@@ -77,6 +77,7 @@ class TestElasticsearch(StoreContract):
         assert store.spans(nowhere).table.schema.names == records.SPANS.names
         assert store.spans(nowhere).table.num_rows == store.logs(nowhere).table.num_rows == 0
         assert store.traces(nowhere).table.num_rows == store.edges(nowhere).num_rows == 0
+        assert store.calls(nowhere).num_rows == store.instance_calls(nowhere, step_ns=MINUTE_NS).num_rows == 0
         assert store.events(nowhere).table.num_rows == store.log_counts(nowhere).num_rows == 0
 
 

@@ -50,6 +50,38 @@ def test_impact_has_its_fixed_shape(client: TestClient) -> None:
     assert keys <= set(services[0])
 
 
+def test_impact_is_answered_at_every_level_and_by_the_hour(client: TestClient) -> None:
+    """Operations are nodes; a fast answer is an estimate; what is kept comes by service."""
+    finer = client.get("/api/v1/impact", params={**WINDOW, "level": "operation"}).json()
+    assert finer["level"] == "operation" and any(" › " in one["service"] for one in finer["services"])
+    fast = client.get("/api/v1/impact", params={**WINDOW, "fast": "true"}).json()
+    assert {one["method"] for one in fast["services"]} == {"graph"}
+    history = client.get("/api/v1/impact/history", params=WINDOW).json()
+    assert len(history["hours"]) == len(history["services"]["frontend"]) > 0
+
+
+def test_risk_is_answered(client: TestClient) -> None:
+    """With every part and its reason, the highest first."""
+    found = client.get("/api/v1/risk", params={**WINDOW, "lang": "zh-CN"}).json()["risks"]
+    assert [one["risk"] for one in found] == sorted((one["risk"] for one in found), reverse=True)
+    by_name = {one["service"]: one for one in found}
+    assert by_name["payment"]["likelihood"] > 0.3 and len(by_name["payment"]["parts"]) == 5
+
+
+def test_consequences_are_answered(client: TestClient) -> None:
+    """Of a failure and of a change; what cannot be told is a 400 that says why."""
+    blast = client.get("/api/v1/blast", params={**WINDOW, "target": "payment"}).json()
+    removed = client.get("/api/v1/whatif", params={**WINDOW, "remove": "payment"}).json()
+    assert blast["victims"] == removed["victims"] and blast["victims"]
+    for path, asked, reason in (
+        ("blast", {"target": "basket"}, "no service 'basket'"),
+        ("whatif", {}, "either --remove"),
+    ):
+        refused = client.get(f"/api/v1/{path}", params={**WINDOW, **asked})
+        assert refused.status_code == 400 and reason in refused.json()["error"]["message"]
+    assert client.get("/api/v1/blast", params=WINDOW).status_code in {400, 422}
+
+
 def test_findings_can_be_read_back(client: TestClient) -> None:
     """What the API sends becomes the same objects again."""
     diagnosis = from_json(Diagnosis, client.get("/api/v1/diagnose", params=WINDOW).json())

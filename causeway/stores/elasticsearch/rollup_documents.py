@@ -23,6 +23,7 @@ from causeway.stores.elasticsearch.client import plain_errors
 from causeway.stores.elasticsearch.layouts.layout import Clause
 from causeway.stores.elasticsearch.names import Names
 from causeway.stores.elasticsearch.scan import MISSING, PAGE_DOCUMENTS, all_of, check_complete, request
+from causeway.stores.older import in_full
 from causeway.window import MINUTE_NS, Window
 
 _MILLISECOND_NS = 1_000_000
@@ -101,7 +102,11 @@ class RollupDocuments:
     # -- reading -------------------------------------------------------------------------------------------------
 
     def read(self, name: str, window: Window) -> pa.Table:
-        """The rows of one rollup table with slots in the window, of all minutes, not summed. Raises StoreError."""
+        """The rows of one rollup table with slots in the window, of all minutes, not summed.
+
+        Minutes computed before a table was there have no rows of it, those from before a column null in it.
+        Raises StoreError.
+        """
         schema = records.TABLES[name][0]
         meets: list[Clause] = [
             {"range": {"slot_max": {"gte": window.start_ns}}},
@@ -113,9 +118,7 @@ class RollupDocuments:
         for start in range(0, len(missing), FETCHED_AT_ONCE):
             for minute, hit in self._by_id(missing[start : start + FETCHED_AT_ONCE], f"tables.{name}").items():
                 text = hit["_source"].get("tables", {}).get(name)
-                tables[minute] = (
-                    schema.empty_table() if text is None else decode(text).select(schema.names).cast(schema)
-                )
+                tables[minute] = schema.empty_table() if text is None else in_full(decode(text), schema).cast(schema)
                 self._kept.put(name, minute, int(hit["_version"]), tables[minute])
         whole = pa.concat_tables([tables[minute] for minute in sorted(tables)]) if tables else schema.empty_table()
         slot = whole["slot_ns"]

@@ -14,6 +14,7 @@ import pyarrow.parquet as pq
 from causeway.records import ATTRIBUTES, TABLES
 from causeway.stores.embedded import file_index
 from causeway.stores.embedded.delta import DataFile, DeltaSignal
+from causeway.stores.older import in_full
 from causeway.window import DAY_NS
 
 ROW_GROUP_ROWS = 131_072  # a query reads whole row groups; the Bloom filters are one a group
@@ -185,14 +186,6 @@ def read(signal: DeltaSignal, files: tuple[DataFile, ...]) -> pa.Table:
     ]
     tables = [pq.ParquetFile(file.path, read_dictionary=texts).read(names) for file in files]
     return in_full(pa.concat_tables(tables, promote_options="permissive"), TABLES[signal.name][0])
-
-
-def in_full(table: pa.Table, schema: pa.Schema) -> pa.Table:
-    """The table with all columns of the schema, in its order; null where files are older than a column."""
-    for column in schema:
-        if column.name not in table.column_names:
-            table = table.append_column(column, pa.nulls(table.num_rows, column.type))
-    return table.select(schema.names)
 
 
 def read_columns(file: DataFile, columns: list[str]) -> pa.Table:

@@ -15,9 +15,9 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from causeway.stores.embedded.delta import DeltaSignal
-from causeway.stores.embedded.parquet import in_full
 from causeway.stores.linking.hashing import IdentitySet
 from causeway.stores.linking.identity import IDENTITIES
+from causeway.stores.older import in_full
 from causeway.window import MINUTE_NS
 
 IDENTITIES_MAX = 4_000_000  # per table; 16 to 32 bytes each

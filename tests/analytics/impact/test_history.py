@@ -71,12 +71,14 @@ def test_what_is_kept_is_what_the_hour_scores(keeper: Keeper) -> None:
     """Highest is who takes the requests in; an hour that was not looked at is a hole."""
     keeper.at(FIRST + 2 * HOUR_NS + LATE_NS)
     found = recent_history(keeper.state, FIRST + 2 * HOUR_NS)
-    assert found.hours_ns[-1] == FIRST + HOUR_NS and len(found.hours_ns) == 72
+    assert found.hours_ns[-1] == FIRST + HOUR_NS and len(found.hours_ns) == 1
     last = {name: series[-1] for name, series in found.impacts.items()}
     assert max(last, key=lambda name: last[name] or 0.0) == "frontend"
     assert last == pytest.approx(history.hourly_impacts(keeper.store, FIRST + HOUR_NS))
-    assert all(value is None for series in found.impacts.values() for value in series[:-1])
-    assert found.of("nobody") == (None,) * 72
+    keeper.state.add_impacts(FIRST - 2 * HOUR_NS, {"cart": 5.0})
+    longer = recent_history(keeper.state, FIRST + 2 * HOUR_NS)
+    assert longer.of("cart")[:3] == (5.0, None, None) and longer.of("frontend")[:3] == (None, None, None)
+    assert found.of("nobody") == (None,)
     document = history_json(history_of(keeper.state, Window(FIRST, FIRST + 2 * HOUR_NS), "cart"))
     assert list(document["services"]) == ["cart"] and document["services"]["cart"][0] is None
 
@@ -96,7 +98,7 @@ def test_hours_without_requests_are_looked_at_once(keeper: Keeper) -> None:
         looks += 1
         assert looks < 30
     assert keeper.kept() == set(range(16, 40))
-    assert recent_history(keeper.state, now).impacts == {}
+    assert recent_history(keeper.state, now) == history.NO_HISTORY
 
 
 def test_nothing_stored_is_nothing_to_keep(keeper: Keeper) -> None:

@@ -152,7 +152,7 @@ def test_json_has_the_stable_keys() -> None:
     first = document["services"][0]
     assert keys <= set(first) and set(first["fan_in"]) == {"direct", "transitive"}
     assert document["weights"] == dict(WEIGHTS) and sum(WEIGHTS.values()) == pytest.approx(1.0)
-    assert "影响分" in first["summary"] and first["summary_message"]["id"].startswith("impact.")
+    assert "影响因子" in first["summary"] and first["summary_message"]["id"].startswith("impact.")
 
 
 @pytest.mark.parametrize(("empty", "words"), [(True, "No services were seen"), (False, "orders-queue")])

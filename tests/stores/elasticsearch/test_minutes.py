@@ -21,8 +21,9 @@ from causeway.window import HOUR_NS, Window
 from tests.servers.elasticsearch import Cluster
 from tests.stores.elasticsearch.namespaces import namespace
 from tests.stores.elasticsearch.span_documents import send
+from tests.stores.linking.by_hand import MEASURES, Sums, add_up
 from tests.stores.linking.random_spans import START_NS, random_spans
-from tests.stores.linking.test_linker import MEASURES, Sums, add_up, link
+from tests.stores.linking.test_linker import link
 
 WHOLE = Window(START_NS - HOUR_NS, START_NS + HOUR_NS)
 

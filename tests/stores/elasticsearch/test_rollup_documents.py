@@ -5,18 +5,30 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 import pyarrow as pa
+import pyarrow.compute as pc
 import pytest
 
 from causeway import records
 from causeway.stores.elasticsearch import capabilities, rollup_documents, templates
 from causeway.stores.elasticsearch.client import connect
 from causeway.stores.elasticsearch.names import Names
+from causeway.stores.elasticsearch.reader import ElasticsearchReader
 from causeway.stores.elasticsearch.rollup_documents import RollupDocuments
+from causeway.stores.linking.linker import Linker
 from causeway.window import DAY_NS, MINUTE_NS, Window
+from tests.contracts.store_contract import edges_by_hand
 from tests.servers.elasticsearch import Cluster
+from tests.small_store import Shop, shop_batch
 from tests.stores.elasticsearch.namespaces import namespace
 
 MIDNIGHT_NS = 1_764_028_800_000_000_000
+# What documents held before there were rollups of calls.
+OLD_COLUMNS = {
+    "rollup_operations": records.OPERATIONS.names,
+    "rollup_instances": records.INSTANCES.names,
+    "rollup_edges": records.EDGES.names[: records.EDGES.names.index("estimated_milli")],
+    "rollup_coverage": ["slot_ns", "service", "spans", "roots", "linked", "skewed"],
+}
 WHOLE = Window(MIDNIGHT_NS - DAY_NS, MIDNIGHT_NS + DAY_NS)
 
 
@@ -99,3 +111,45 @@ def test_no_documents_yet(elasticsearch: Cluster) -> None:
         assert found.read("rollup_edges", WHOLE).schema == records.EDGES
         assert found.read_counts(WHOLE) == found.read_counts(Window(0, MINUTE_NS)) == {}
         client.close()
+
+
+def test_minutes_computed_before_some_tables_and_columns_were_there(elasticsearch: Cluster) -> None:
+    """Tables that are not in a document have no rows, columns that are not sum to 0; beside them newer minutes count.
+
+    A minute that is computed again is there in full.
+    """
+    minute = MIDNIGHT_NS
+    spans = shop_batch(Shop(minutes=2, traces_per_minute=5, start_ns=minute)).tables["spans"]
+    linker = Linker()
+    linker.add(spans)
+    full = linker.take()
+    old = {name: full[name].select(columns) for name, columns in OLD_COLUMNS.items()}
+    window, calls = Window(minute, minute + 2 * MINUTE_NS), sum(edges_by_hand(spans).values())
+    with namespace(elasticsearch) as settings:
+        reader = ElasticsearchReader(settings)
+        templates.install(reader.client, settings, capabilities.ask(reader.client))
+        reader.rollups.write_minute(minute, old, spans=spans.num_rows, computed_ns=1)
+        reader.rollups.refresh()
+        edges, coverage = reader.edges(window), reader.coverage(window, step_ns=MINUTE_NS)
+        assert pc.sum(edges["calls"]).as_py() == calls
+        assert edges["estimated_milli"].unique().to_pylist() == coverage["clients"].unique().to_pylist() == [0]
+        assert pc.sum(coverage["spans"]).as_py() == spans.num_rows
+        assert reader.calls(window).num_rows == reader.instance_calls(window, step_ns=MINUTE_NS).num_rows == 0
+        reader.rollups.write_minute(minute + DAY_NS, _later(full, DAY_NS), spans=spans.num_rows, computed_ns=1)
+        reader.rollups.refresh()
+        both = Window(window.start_ns, window.end_ns + DAY_NS)
+        assert pc.sum(reader.edges(both)["calls"]).as_py() == 2 * calls
+        assert pc.sum(reader.edges(both)["estimated_milli"]).as_py() == calls * 1000
+        assert pc.sum(reader.calls(both)["calls"]).as_py() == calls
+        reader.rollups.write_minute(minute, full, spans=spans.num_rows, computed_ns=2)
+        reader.rollups.refresh()
+        assert pc.sum(reader.calls(both)["calls"]).as_py() == 2 * calls
+        assert pc.sum(reader.edges(both)["estimated_milli"]).as_py() == 2 * calls * 1000
+        reader.close()
+
+
+def _later(tables: dict[str, pa.Table], by_ns: int) -> dict[str, pa.Table]:
+    return {
+        name: table.set_column(0, table.schema.field("slot_ns"), pc.add(table["slot_ns"], by_ns))
+        for name, table in tables.items()
+    }

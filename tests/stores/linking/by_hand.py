@@ -8,12 +8,13 @@ from typing import Any
 import pyarrow as pa
 
 from causeway import records
+from causeway.stores import rollups
 from causeway.stores.linking.spans import MILLI_MAX
-from causeway.stores.rollups import MEASURES
 from causeway.window import MINUTE_NS
 
 Row = dict[str, Any]
 Sums = dict[str, dict[tuple[object, ...], tuple[int, ...]]]
+MEASURES = {name: measures for name, measures in rollups.MEASURES.items() if name != "rollup_logs"}
 
 
 class ByHand:
@@ -187,6 +188,20 @@ class ByHand:
         minute = row["start_ns"] // MINUTE_NS * MINUTE_NS
         for name, count in _counts(row).items():
             self.sums["rollup_instance_calls"][minute, *caller, *callee, kind][name] += count
+
+
+def add_up(parts: list[dict[str, pa.Table]]) -> Sums:
+    """The sums per key of every rollup table; keys that come to nothing are left out."""
+    out: Sums = {name: {} for name in MEASURES}
+    for part in parts:
+        for name, table in part.items():
+            keys = [column for column in table.column_names if column not in MEASURES[name]]
+            for row in table.to_pylist():
+                key = tuple(row[column] for column in keys)
+                old = out[name].get(key, (0,) * len(MEASURES[name]))
+                new = zip(old, MEASURES[name], strict=True)
+                out[name][key] = tuple(value + row[measure] for value, measure in new)
+    return {name: {key: sums for key, sums in rows.items() if any(sums)} for name, rows in out.items()}
 
 
 def without_buckets(edges: dict[tuple[object, ...], tuple[int, ...]]) -> dict[tuple[object, ...], tuple[int, ...]]:

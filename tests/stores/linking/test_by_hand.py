@@ -11,9 +11,9 @@ from hypothesis import strategies as st
 from causeway.stores.linking.linker import Linker
 from tests.analytics.recorded import recorded_spans
 from tests.small_store import Shop, shop_batch
-from tests.stores.linking.by_hand import ByHand, Sums, without_buckets
+from tests.stores.linking.by_hand import ByHand, Sums, add_up, without_buckets
 from tests.stores.linking.random_spans import random_spans
-from tests.stores.linking.test_linker import add_up, link
+from tests.stores.linking.test_linker import link
 
 
 def counted(spans: pa.Table, cuts: list[int]) -> Sums:

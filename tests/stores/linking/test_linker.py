@@ -9,28 +9,12 @@ import pyarrow as pa
 import pytest
 
 from causeway import records
-from causeway.stores import rollups
 from causeway.stores.linking.linker import Linker
 from tests.contracts.store_contract import edges_by_hand
 from tests.small_store import Shop, shop_batch
+from tests.stores.linking.by_hand import MEASURES, Sums, add_up
 
 SPANS = shop_batch(Shop(minutes=4, traces_per_minute=30)).tables["spans"]
-MEASURES = {name: measures for name, measures in rollups.MEASURES.items() if name != "rollup_logs"}
-Sums = dict[str, dict[tuple[object, ...], tuple[int, ...]]]
-
-
-def add_up(parts: list[dict[str, pa.Table]]) -> Sums:
-    """The sums per key of every rollup table; keys that come to nothing are left out."""
-    out: Sums = {name: {} for name in MEASURES}
-    for part in parts:
-        for name, table in part.items():
-            keys = [column for column in table.column_names if column not in MEASURES[name]]
-            for row in table.to_pylist():
-                key = tuple(row[column] for column in keys)
-                old = out[name].get(key, (0,) * len(MEASURES[name]))
-                new = zip(old, MEASURES[name], strict=True)
-                out[name][key] = tuple(value + row[measure] for value, measure in new)
-    return {name: {key: sums for key, sums in rows.items() if any(sums)} for name, rows in out.items()}
 
 
 def link(spans: pa.Table, cuts: list[int]) -> Sums:

@@ -13,8 +13,9 @@ from causeway.stores.linking import minutes as linking
 from causeway.stores.linking.minutes import LINKED_COLUMNS, Minute, compute_minute
 from causeway.window import MINUTE_NS, Window
 from tests.small_store import Shop, shop_batch
+from tests.stores.linking.by_hand import add_up
 from tests.stores.linking.random_spans import START_NS, random_spans
-from tests.stores.linking.test_linker import add_up, link
+from tests.stores.linking.test_linker import link
 
 
 def window(spans: pa.Table, chosen: Window) -> pa.Table:
