@@ -25,10 +25,6 @@ def test_neighbours_in_time_are_one_event() -> None:
         NEIGHBOURS,
     )
     assert [event.entities for event in events] == [("store", "cart", "front"), ("alone",), ("store",)]
-        *[("store", "cart", "front"), ("store",), ("alone",)][:1],
-        ("alone",),
-        ("store",),
-    ]
 
 
 def test_series_that_agree_weigh_more() -> None:
