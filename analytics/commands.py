@@ -70,14 +70,14 @@ def diagnose(
       causeway diagnose --data D --from 2023-01-29T08:42:00Z --to 2023-01-29T08:46:00Z --baseline 2m --format json
     """
     from analytics.output import Page, write_json
-    from analytics.reading import Asked, check_fail_on, diagnosis_verdict, read_world, verdict_status
+    from analytics.reading import Asked, check_fail_on, check_format, diagnosis_verdict, read_world, verdict_status
     from analytics.rootcause.diagnose import diagnose as judge
     from analytics.show import show_diagnosis
     from analytics.world_build import seen_nothing
     from causeway import wire
     from causeway.deployment import Options
 
-    _check_format(output, ("table", "json"))
+    check_format(output, ("table", "json"))
     check_fail_on(fail_on)
     world = read_world(Asked(Options(data, config, store, samples, state), start, end, baseline, lang, default="-15m"))
     diagnosis = judge(world)
@@ -115,7 +115,7 @@ def patrol_run(
     from analytics.impact.scores import impact_scores
     from analytics.output import Page, write_json, write_text
     from analytics.patrol.run import patrol
-    from analytics.reading import Asked, check_fail_on, opened, verdict_status
+    from analytics.reading import Asked, check_fail_on, check_format, opened, verdict_status
     from analytics.reports import report_document, report_formats, write_reports
     from analytics.show import show_patrol
     from analytics.traces.sampling import read_traces
@@ -123,7 +123,7 @@ def patrol_run(
     from causeway import wire
     from causeway.deployment import Options, settings
 
-    _check_format(output, ("table", "json", *report_formats()))
+    check_format(output, ("table", "json", *report_formats()))
     check_fail_on(fail_on)
     asked = Asked(Options(data, config, store, samples, state), start, end, baseline, lang)
     with opened(asked) as place:
@@ -147,10 +147,3 @@ def patrol_run(
     else:
         show_patrol(report, Page(language=lang))
     raise typer.Exit(verdict_status(report.verdict, fail_on))
-
-
-def _check_format(output: str, known: tuple[str, ...]) -> None:
-    from causeway.errors import ConfigError
-
-    if output not in known:
-        raise ConfigError(f"--format: no {output!r}; known: {', '.join(known)}")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 
@@ -94,6 +94,13 @@ def verdict_status(verdict: Verdict, fail_on: str) -> int:
     if fail_on.lower() == NEVER:
         return 0
     return int(verdict.rank >= Verdict(fail_on.upper()).rank and verdict is not Verdict.OK)
+
+
+def check_format(output: str, known: Sequence[str]) -> str:
+    """The option itself; ConfigError for a format that the command does not have."""
+    if output not in known:
+        raise ConfigError(f"--format: no {output!r}; known: {', '.join(known)}")
+    return output
 
 
 def check_fail_on(fail_on: str) -> str:

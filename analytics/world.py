@@ -84,7 +84,7 @@ class World:
     services: keyed (service), inbound requests. operations: keyed (service, operation, kind).
     inbound: keyed (service, operation): the requests of `services` by what they ask for.
     entries: keyed (service, operation): requests that nobody inside calls.
-    edge_series: keyed (caller, callee). instances: keyed (service, instance, version).
+    edge_series: keyed (caller, callee), span links left out. instances: keyed (service, instance, version).
     events: records.EVENTS as pandas, by time, attributes as dict. Those that the telemetry itself shows (a
     new
       version, an instance gone or new) have the attribute `causeway.derived`.
@@ -110,3 +110,8 @@ class World:
     events: pd.DataFrame
     coverage: pd.DataFrame
     seen: Mapping[str, tuple[int, int]]
+
+    @property
+    def asked(self) -> pd.DataFrame:
+        """The edges along which somebody was asked: all but span links, which say only that two traces touch."""
+        return self.edges[self.edges["kind"] != "link"]

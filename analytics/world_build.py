@@ -15,7 +15,7 @@ from analytics.world import LogSeries, MetricSeries, Timeline, World
 from analytics.world_dependencies import dependencies, with_dependencies
 from analytics.world_events import world_events
 from analytics.world_metrics import metric_series
-from analytics.world_nodes import edge_frame, node_frame
+from analytics.world_nodes import edge_frame, node_frame, without_links
 from analytics.world_rollups import Rollup, call_series, group_sums, regrouped, rollup
 from analytics.world_timeline import Spans, default_baseline, lay_out
 from causeway import records
@@ -92,7 +92,7 @@ def build_world(
         entries=call_series(calls.entries, timeline),
         operations=call_series(calls.operations, timeline, own="self_ms"),
         edge_series=with_dependencies(
-            call_series(regrouped(calls.edges, ("caller", "callee")), timeline, own="gap_ms"), depends
+            call_series(regrouped(without_links(calls.edges), ("caller", "callee")), timeline, own="gap_ms"), depends
         ),
         instances=call_series(calls.instances, timeline),
         metrics=metrics,

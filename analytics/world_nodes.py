@@ -18,6 +18,11 @@ def edge_frame(edges: Rollup, chosen: np.ndarray) -> pd.DataFrame:
     return frame[frame["calls"] > 0].reset_index()
 
 
+def without_links(edges: Rollup) -> Rollup:
+    """Edges along which somebody was asked: a span link says that two traces touch, not that one called the other."""
+    return edges.where((edges.keys.get_level_values("kind") != "link")[edges.key])
+
+
 def node_frame(inbound: Rollup, edges: Rollup, in_window: np.ndarray, services: Iterable[str]) -> pd.DataFrame:
     """The named services and every end of an edge, by id; see `World.nodes`.
 
@@ -26,11 +31,12 @@ def node_frame(inbound: Rollup, edges: Rollup, in_window: np.ndarray, services: 
     """
     served = call_frame(inbound, in_window[inbound.slot])[list(COLUMNS)]
     served.index = served.index.get_level_values("service")
-    peers = regrouped(edges, ["callee", "callee_type"])
+    peers = regrouped(without_links(edges), ["callee", "callee_type"])
     called = call_frame(peers, in_window[peers.slot]).reset_index().drop_duplicates("callee").set_index("callee")
     callers = edges.keys.to_frame(index=False)
     types = {
         **dict(zip(callers["caller"], callers["caller_type"], strict=True)),
+        **dict(zip(callers["callee"], callers["callee_type"], strict=True)),
         **called["callee_type"].to_dict(),
         **dict.fromkeys(services, "service"),
     }

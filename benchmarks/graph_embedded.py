@@ -138,7 +138,7 @@ def build(folder: Path) -> dict[str, Any]:
         tables[name].commit(files)
     return {
         "seconds": round(time.perf_counter() - began, 2),
-        "cpu_s": round(time.process_time() - used, 2),
+        "cpu_seconds": round(time.process_time() - used, 2),
         "peak_rss_gb": round(peak_rss_mb(os.getpid()) / 1e3, 3),
     }
 

@@ -15,6 +15,7 @@ import argparse
 import contextlib
 import json
 import os
+import secrets
 import shutil
 import signal
 import socket
@@ -38,9 +39,12 @@ SETTLE_S = 45.0  # longer than it takes until quiet tables are compacted
 
 
 def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
+    """A port below those that the kernel gives to whoever asks for any: nobody takes it until the server listens."""
+    while True:
+        port = 10_000 + secrets.randbelow(5_000)
+        with socket.socket() as probe, contextlib.suppress(OSError):
+            probe.bind(("127.0.0.1", port))
+            return port
 
 
 def wait_for(port: int, *, timeout_s: float = 60) -> None:

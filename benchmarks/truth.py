@@ -90,8 +90,11 @@ def check(data: Path) -> bool:
 
 
 def _causeway(*arguments: str, may_fail: bool = False) -> subprocess.CompletedProcess[bytes]:
-    command = [sys.executable, "-m", "causeway", *arguments]
-    return subprocess.run(command, check=not may_fail, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL)
+    done = subprocess.run([sys.executable, "-m", "causeway", *arguments], capture_output=True, check=False)
+    assert may_fail or done.returncode == 0, (
+        f"causeway {arguments[0]} ended with {done.returncode}: {done.stderr.decode()}"
+    )
+    return done
 
 
 def main() -> None:

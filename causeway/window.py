@@ -83,8 +83,17 @@ def parse_duration(text: str) -> int:
 
 
 def parse_time(text: str, *, now_ns: int) -> int:
-    """Unix ns of RFC 3339, Unix seconds (or ms, us, ns by magnitude), `now`, or `-15m` before now."""
-    text = text.strip()
+    """Unix ns of RFC 3339, Unix seconds (or ms, us, ns by magnitude), `now`, or `-15m` before now.
+
+    Raises ConfigError for what is none of them, and for times that 64 bits of ns cannot hold (after the year 2262).
+    """
+    found = _time_ns(text.strip(), now_ns)
+    if not -(1 << 63) <= found < 1 << 63:
+        raise ConfigError(f"not a time: {text!r} lies outside the years 1678 to 2262")
+    return found
+
+
+def _time_ns(text: str, now_ns: int) -> int:
     if text == "now":
         return now_ns
     if re.fullmatch(r"-\S*[a-z]", text):

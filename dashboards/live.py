@@ -50,6 +50,8 @@ MODELS_MAX = 2
 CONSEQUENCES_MAX = 64
 MOMENTS_MAX = 128
 COSTS_MAX = 64
+# A window that ended no longer ago than this follows the clock.
+FOLLOWS_NS = 10 * 60 * SECOND_NS
 STATUS_AGE_S = 5.0
 # After a failure the store is tried again no more often than this, whoever asks.
 RETRY_S = 3.0
@@ -158,6 +160,11 @@ class LiveServices:
         """A window that ends in the past may still get late data: its answers are good for a minute."""
         return window, self._now_ns() // (60 * SECOND_NS) if window.end_ns < self._now_ns() - 60 * SECOND_NS else 0
 
+    def _series(self, window: Window) -> Window | int:
+        """Windows that follow the clock may show the answer before; any other window only its own."""
+        age_ns = self._now_ns() - window.end_ns
+        return window.duration_ns if age_ns < max(FOLLOWS_NS, window.duration_ns // 10) else window
+
     def graph(self, window: Window) -> CallGraph:
         from analytics.callgraph.graph import call_graph
 
@@ -200,7 +207,7 @@ class LiveServices:
         return self._journeys.get(
             (self._key(window), entry, compare),
             lambda: self._journey(window, entry, compare),
-            series=(window.duration_ns, entry, compare),
+            series=(self._series(window), entry, compare),
         )
 
     def _journey(self, window: Window, entry: str, compare: str) -> Journey:
@@ -210,7 +217,7 @@ class LiveServices:
 
     def measured_impact(self, window: Window, *, patient: bool = True) -> tuple[ServiceImpact, ...] | None:
         return self._measured.get(
-            self._key(window), lambda: self._measure(window), series=window.duration_ns, patient=patient
+            self._key(window), lambda: self._measure(window), series=self._series(window), patient=patient
         )
 
     def _measure(self, window: Window) -> tuple[ServiceImpact, ...]:
@@ -220,7 +227,7 @@ class LiveServices:
 
     def impact_model(self, window: Window, *, patient: bool = True) -> ImpactModel | None:
         return self._models.get(
-            self._key(window), lambda: self._model(window), series=window.duration_ns, patient=patient
+            self._key(window), lambda: self._model(window), series=self._series(window), patient=patient
         )
 
     def _model(self, window: Window) -> ImpactModel:
@@ -240,7 +247,7 @@ class LiveServices:
         if model is None:
             return None
         key = (model.window, self._key(window), target)
-        return self._blasts.get(key, lambda: blast_radius(model, target), series=(window.duration_ns, target))
+        return self._blasts.get(key, lambda: blast_radius(model, target), series=(self._series(window), target))
 
     def what_if(self, window: Window, change: Change) -> WhatIf | None:
         from analytics.impact.whatif import what_if
@@ -249,7 +256,7 @@ class LiveServices:
         if model is None:
             return None
         key = (model.window, self._key(window), change)
-        return self._whatifs.get(key, lambda: what_if(model, change), series=(window.duration_ns, change))
+        return self._whatifs.get(key, lambda: what_if(model, change), series=(self._series(window), change))
 
     def sampled_model(self, window: Window) -> ImpactModel:
         return self._model(window)
@@ -266,14 +273,16 @@ class LiveServices:
         return risks_of(impacts, parts)
 
     def impact_history(self, window: Window) -> ImpactHistory:
-        from analytics.impact.history import NO_HISTORY, recent_history
+        from analytics.impact.history import NO_HISTORY, RECENT_NS, recent_history
 
         state = self._states()
         if state is None:
             return NO_HISTORY
         minute = self._now_ns() // (60 * SECOND_NS)
         end_ns = window.end_ns // HOUR_NS * HOUR_NS
-        return self._histories.get((end_ns, minute), lambda: recent_history(state, end_ns))
+        start_ns = min(-(-window.start_ns // HOUR_NS) * HOUR_NS, end_ns - RECENT_NS)
+        key = (start_ns, end_ns, minute)
+        return self._histories.get(key, lambda: recent_history(state, end_ns, start_ns=start_ns))
 
     def _sample(self, window: Window) -> TraceSample:
         from analytics.traces.sampling import read_traces

@@ -90,7 +90,7 @@ class Services(Protocol):
         ...
 
     def impact_history(self, window: Window) -> ImpactHistory:
-        """The impact factor hour by hour over the days before the window's end, as far as it is kept."""
+        """The impact factor hour by hour over the window, three days at least, as far as it is kept."""
         ...
 
     def moment(self, window: Window, part: Window) -> Moment:

@@ -64,7 +64,7 @@ class Soon(Generic[T]):
         with self._lock:
             running = self._answers.get(key)
             if running is None:
-                running = self._answers[key] = self._workers.submit(compute)
+                running = self._answers[key] = self._workers.submit(lambda: self._kept(series, compute()))
             self._answers.move_to_end(key)
             while len(self._answers) > self._entries_max:
                 self._answers.popitem(last=False)[1].cancel()
@@ -78,7 +78,12 @@ class Soon(Generic[T]):
                 if self._answers.get(key) is running:
                     del self._answers[key]
                 raise failure
-            self._last[series] = answer = running.result()
+        return running.result()
+
+    def _kept(self, series: Hashable, answer: T) -> T:
+        """The answer, kept as the last one of its series: also for those who come with a later key."""
+        with self._lock:
+            self._last[series] = answer
             self._last.move_to_end(series)
             while len(self._last) > self._entries_max:
                 self._last.popitem(last=False)

@@ -22,6 +22,7 @@ class Theme:
     dimmed: str
     grid: str
     border: str
+    arrow: str
     card: str
     accent: str
     band: str
@@ -61,6 +62,7 @@ LIGHT = Theme(
     dimmed="#5b6675",
     grid="#e9ecf1",
     border="#d9dee6",
+    arrow="#b6bfcc",
     card="#ffffff",
     accent="#2b59c3",
     band="rgba(110,124,145,0.14)",
@@ -77,6 +79,7 @@ DARK = Theme(
     dimmed="#98a3b3",
     grid="#242b35",
     border="#2c343f",
+    arrow="#525d6d",
     card="#161b22",
     accent="#7ea6ff",
     band="rgba(150,165,190,0.16)",

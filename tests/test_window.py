@@ -44,7 +44,9 @@ def test_times_people_type(typed: str, expected: int) -> None:
     assert parse_time(typed, now_ns=NOW) == expected
 
 
-@pytest.mark.parametrize("typed", ["", "yesterday", "15m", "-15", "-15x", "2023-13-01", "12:00"])
+@pytest.mark.parametrize(
+    "typed", ["", "yesterday", "15m", "-15", "-15x", "2023-13-01", "12:00", "36000000000000", "9999-01-01"]
+)
 def test_what_is_not_a_time_is_refused_by_name(typed: str) -> None:
     """A text that is no time is an error that quotes it; nothing is guessed."""
     with pytest.raises(ConfigError, match=r"not a (time|duration)"):

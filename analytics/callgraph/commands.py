@@ -72,13 +72,10 @@ def graph(
     """
     from analytics.callgraph.documents import DOCUMENTS
     from analytics.callgraph.level import level_of
-    from analytics.reading import Asked, check_fail_on, opened, verdict_status
+    from analytics.reading import Asked, check_fail_on, check_format, opened, verdict_status
     from causeway.deployment import Options
-    from causeway.errors import ConfigError
 
-    known = ("table", "json", *DOCUMENTS)
-    if output not in known:
-        raise ConfigError(f"--format: no {output!r}; known: {', '.join(known)}")
+    check_format(output, ("table", "json", *DOCUMENTS))
     check_fail_on(fail_on)
     shown = _Shown(level_of(level), service, hops, output)
     with opened(Asked(Options(data, config, store, samples, state), start, end, baseline, lang)) as place:

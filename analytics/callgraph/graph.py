@@ -54,14 +54,6 @@ class CallGraph:
             graph.add_edge(row.pop("caller"), row.pop("callee"), **row)
         return graph
 
-    def calls_between(self) -> nx.DiGraph:
-        """One edge per caller and callee, with its `calls`; every node is there."""
-        graph: nx.DiGraph[str] = nx.DiGraph()
-        graph.add_nodes_from(self.nodes["id"])
-        sums = self.edges.groupby(["caller", "callee"], as_index=False)["calls"].sum()
-        graph.add_weighted_edges_from(sums.itertuples(index=False, name=None), weight="calls")
-        return graph
-
     def to_json(self) -> dict[str, Any]:
         """The stable shape of `causeway graph --format json`, see docs/json.md."""
         found = self.depths
@@ -166,7 +158,7 @@ def node_weights(world: World) -> pd.Series:
     """
     weights = pd.Series(dtype=float)
     if "estimated_calls" in world.edges:
-        called = world.edges.groupby("callee")[["estimated_calls", "calls"]].sum()
+        called = world.asked.groupby("callee")[["estimated_calls", "calls"]].sum()
         weights = called["estimated_calls"] / called["calls"]
     services = world.coverage.set_index("service")
     if "estimated_milli" in services:

@@ -84,7 +84,7 @@ def impact(
     """
     from analytics.callgraph.level import level_of
     from analytics.impact.documents import DOCUMENTS
-    from analytics.reading import Asked, check_fail_on, opened, verdict_status
+    from analytics.reading import Asked, check_fail_on, check_format, opened, verdict_status
     from causeway.deployment import Options, deployment
     from causeway.window import earlier_window
 
@@ -136,7 +136,7 @@ def risk(
     from analytics.impact.show_risk import risks_csv, show_risks
     from analytics.output import Page, write_json, write_text
     from analytics.patrol.run import patrol
-    from analytics.reading import Asked, check_fail_on, opened, verdict_status
+    from analytics.reading import Asked, check_fail_on, check_format, opened, verdict_status
     from analytics.world_build import build_world
     from causeway.deployment import Options, settings
 
@@ -184,7 +184,7 @@ def blast(
     from analytics.impact.show_consequences import show_blast
     from analytics.impact.target import parse_target
     from analytics.output import Page, write_json
-    from analytics.reading import Asked, opened
+    from analytics.reading import Asked, check_format, opened
     from causeway import wire
     from causeway.deployment import Options
 
@@ -224,7 +224,7 @@ def whatif(
     from analytics.impact.show_consequences import show_whatif
     from analytics.impact.whatif import parse_change, what_if
     from analytics.output import Page, write_json
-    from analytics.reading import Asked, opened
+    from analytics.reading import Asked, check_format, opened
     from causeway import wire
     from causeway.deployment import Options
 
@@ -236,12 +236,6 @@ def whatif(
         write_json(wire.to_json(found, lang))
     else:
         show_whatif(found, Page(language=lang))
-
-
-def check_format(output: str, known: tuple[str, ...]) -> None:
-    """Raises ConfigError for a format that the command does not have."""
-    if output not in known:
-        raise ConfigError(f"--format: no {output!r}; known: {', '.join(known)}")
 
 
 def _model(place: Opened, graph: CallGraph, fast: bool) -> ImpactModel | None:
@@ -305,6 +299,7 @@ def _diff(place: Opened, before: Window, level: Level, fast: bool, output: str) 
     from analytics.impact.documents import changes_csv
     from analytics.impact.show import show_changes
     from analytics.output import Page, write_json, write_text
+    from analytics.reading import check_format
 
     check_format(output, ("table", "json", "csv"))
     found = impact_changes(_scored(place, before, level, fast)[1], _scored(place, place.window, level, fast)[1])

@@ -56,9 +56,15 @@ def history_of(state: State, window: Window, service: str | None = None) -> Impa
     return ImpactHistory(hours, {name: tuple(series) for name, series in sorted(found.items())})
 
 
-def recent_history(state: State, end_ns: int, service: str | None = None) -> ImpactHistory:
-    """As `history_of`, of the RECENT_NS that end there, from the first hour with anything on."""
-    found = history_of(state, Window(max(0, end_ns - RECENT_NS), end_ns), service)
+def recent_history(
+    state: State, end_ns: int, service: str | None = None, *, start_ns: int | None = None
+) -> ImpactHistory:
+    """As `history_of`, of the RECENT_NS that end there or since `start_ns` where that is earlier.
+
+    From the first hour with anything on.
+    """
+    since_ns = end_ns - RECENT_NS if start_ns is None else min(end_ns - RECENT_NS, start_ns)
+    found = history_of(state, Window(max(0, since_ns), end_ns), service)
     known = [place for series in found.impacts.values() for place, value in enumerate(series) if value is not None]
     first = min(known, default=len(found.hours_ns))
     return ImpactHistory(found.hours_ns[first:], {name: series[first:] for name, series in found.impacts.items()})

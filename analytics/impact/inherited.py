@@ -66,7 +66,7 @@ def slow_sources(world: World, findings: Iterable[Finding]) -> dict[str, str]:
     for one in findings:
         if one.inspection in SLOW and one.verdict in {Verdict.WARNING, Verdict.CRITICAL}:
             slow[one.entity] = max(one.verdict.rank, slow.get(one.entity, 0))
-    calls = nx.DiGraph(zip(world.edges["caller"].astype(str), world.edges["callee"].astype(str), strict=True))
+    calls = nx.DiGraph(zip(world.asked["caller"].astype(str), world.asked["callee"].astype(str), strict=True))
     ring = {name: place for place, ring in enumerate(nx.strongly_connected_components(calls)) for name in ring}
     found: dict[str, str] = {}
     for caller, callee in sorted(calls.edges, key=lambda edge: (edge[0], -slow.get(edge[1], 0), edge[1])):

@@ -128,7 +128,7 @@ def _weighed(finding: Finding, world: World, by_service: Mapping[str, float]) ->
         return finding
     impact = by_service.get(finding.entity)
     if impact is None and by_service:
-        callers = world.edges.loc[world.edges["callee"] == finding.entity, "caller"]
+        callers = world.asked.loc[world.asked["callee"] == finding.entity, "caller"]
         impact = max((by_service[name] for name in callers if name in by_service), default=None)
     return finding if impact is None else dataclasses.replace(finding, impact=impact)
 

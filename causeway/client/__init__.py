@@ -170,6 +170,16 @@ class Client:
         document = self._source.document("impact", _window(start, end), options)
         return rows(document["services"], first=("service", "impact"))
 
+    def impact_history(self, start: Time = None, end: Time = None) -> pd.DataFrame:
+        """The factor of each service (a column) over each full hour of the window, three days at least, by hour.
+
+        Five weeks are kept. NaN where a service was not seen or the hour was not looked at. Empty without
+        `causeway analyze`, which keeps it.
+        """
+        document = self._source.document("impact/history", _window(start, end))
+        hours = pd.DatetimeIndex(pd.to_datetime(document["hours"], utc=True), name="hour")
+        return pd.DataFrame(document["services"], index=hours, dtype=float)
+
     def risk(self, start: Time = None, end: Time = None, *, fast: bool = False) -> pd.DataFrame:
         """How likely each service is to fail soon times its impact, highest first; a column for each part."""
         document = self._source.document("risk", _window(start, end), {"fast": "true"} if fast else {})

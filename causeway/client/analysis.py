@@ -12,8 +12,9 @@ from types import MappingProxyType
 from typing import Any
 
 from causeway.errors import ConfigError
+from causeway.state import State
 from causeway.stores.contract import Reader
-from causeway.window import Window, earlier_window
+from causeway.window import HOUR_NS, Window, earlier_window
 from causeway.wire import to_json
 
 NAMES = ("graph", "graph/diff", "impact", "risk", "blast", "whatif", "diagnose", "patrol")
@@ -37,6 +38,13 @@ def document(name: str, store: Reader, window: Window, options: Mapping[str, str
     if name in {"blast", "whatif"}:
         return _consequences(name, store, world, options)
     return _scored(name, store, world, options)
+
+
+def impact_history(state: State, window: Window) -> Any:
+    """The document of `GET /api/v1/impact/history`: the window, three days at least, as far as it is kept."""
+    history = import_module("analytics.impact.history")
+    end_ns = window.end_ns // HOUR_NS * HOUR_NS
+    return history.history_json(history.recent_history(state, end_ns, start_ns=window.start_ns))
 
 
 def _scored(name: str, store: Reader, world: Any, options: Mapping[str, str]) -> Any:

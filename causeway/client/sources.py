@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from contextlib import closing
 from types import MappingProxyType
 from typing import Any, Protocol
 
 import httpx2
 import pyarrow as pa
 
-from causeway.client.analysis import document
+from causeway.client.analysis import document, impact_history
 from causeway.deployment import Deployment
 from causeway.errors import CausewayError, StoreError
 from causeway.stores.contract import Page, Reader
@@ -30,7 +31,7 @@ class Source(Protocol):
         ...
 
     def document(self, name: str, window: Window | None, options: Mapping[str, str] = NO_OPTIONS) -> Any:
-        """`graph`, `graph/diff`, `impact`, `diagnose` or `patrol` of a window, or the `incidents`.
+        """One of `analysis.NAMES` or `impact/history` of a window, or the `incidents` of all time.
 
         options: as in the query of the API.
         """
@@ -67,6 +68,8 @@ class LocalSource:
         """The document as the command line prints it."""
         if window is None:
             return {"incidents": self._incidents()}
+        if name == "impact/history":
+            return self._impact_history(window)
         return document(name, self._store, window, options)
 
     def table(self, name: str, window: Window, *, service: str | None, limit: int) -> Page:
@@ -81,6 +84,12 @@ class LocalSource:
             return [to_json(incident) for incident in state.incidents()]
         finally:
             state.close()
+
+    def _impact_history(self, window: Window) -> Any:
+        if not self._deployment.has_state:
+            return {"hours": [], "services": {}}
+        with closing(self._deployment.open_state()) as state:
+            return impact_history(state, window)
 
 
 class RemoteSource:

@@ -17,8 +17,8 @@
     }
     if (data.dot) { parts.push(element("span", { key: "dot", className: "dot", style: { background: data.dot } })); }
     parts.push(data.href
-      ? element("a", { key: "name", className: "row-link", href: data.href }, props.value)
-      : element("span", { key: "name" }, props.value));
+      ? element("a", { key: "name", className: "row-link", href: data.href, title: props.value }, props.value)
+      : element("span", { key: "name", title: props.value }, props.value));
     if (data.note) { parts.push(element("span", { key: "note", className: "cell-note" }, data.note)); }
     return element("span", { className: "name-cell" }, parts);
   };

@@ -53,7 +53,7 @@ def blast_map(view: View, key: str, found: BlastRadius, edges: Sequence[Transmis
     for element in drawn:
         name = element["data"]["id"]
         if name in passed:
-            element["data"]["passes"] = quantity(passed[name].errors, "%") + ("" if passed[name].measured else " ?")
+            element["data"]["passes"] = quantity(passed[name].errors, "%") if passed[name].measured else "?"
         else:
             lost = 1.0 if name in starts else share[name].probability
             element["data"]["lost"] = round(lost * SHADES)

@@ -73,13 +73,13 @@ def part_title(view: View, part: ImpactPart) -> str:
 def impact_columns(view: View, *, history: bool, risk: bool) -> Sequence[Column]:
     """The columns of `impact_rows`."""
     columns = [
-        Column("name", view.say("column_service"), "name", flex=3),
+        Column("name", view.say("column_service"), "name", flex=6),
         Column("impact", view.say("impactpages.column_impact"), "stack", flex=4),
         Column("entry", view.say("impactpages.column_entry"), "bar", flex=2),
         Column("callers", view.say("impactpages.column_fan_in"), "number", width=124),
         Column("callees", view.say("impactpages.column_fan_out"), "number", width=124),
         Column("cut", view.say("impactpages.column_cut"), "number", width=124),
-        Column("spread", view.say("impactpages.column_spread"), "text", flex=3),
+        Column("spread", view.say("impactpages.column_spread"), "text", flex=4),
     ]
     if history:
         columns.append(Column("spark", view.say("impactpages.column_history"), "spark", width=128))

@@ -43,7 +43,8 @@ def stylesheet(theme: Theme, *, large: bool = False) -> Sheet:
     for verdict in (Verdict.WARNING, Verdict.CRITICAL):
         colour, name = theme.verdict(verdict), verdict.value.lower()
         sheet.append(_rule(f"node.is-{name}", {"border-color": colour, "border-width": 8 if large else 3}))
-        sheet.append(_rule(f"edge.is-{name}", {"line-color": colour, "target-arrow-color": colour, "z-index": 5}))
+        strong = {"line-color": colour, "target-arrow-color": colour, "line-opacity": 1, "z-index": 5}
+        sheet.append(_rule(f"edge.is-{name}", strong))
     sheet += _kinds(theme, large=large)
     sheet += _changes(theme)
     sheet += [
@@ -89,15 +90,15 @@ def _arrows(theme: Theme, *, large: bool) -> dict[str, Any]:
             "width": "data(width)",
             "curve-style": "haystack",
             "haystack-radius": 0,
-            "line-color": theme.border,
-            "line-opacity": 0.7,
+            "line-color": theme.ok,
+            "line-opacity": 0.3,
             "events": "no",
         }
     return {
         "width": "data(width)",
         "curve-style": "bezier",
-        "line-color": theme.border,
-        "target-arrow-color": theme.border,
+        "line-color": theme.arrow,
+        "target-arrow-color": theme.arrow,
         "target-arrow-shape": "triangle",
         "arrow-scale": 0.9,
         "source-distance-from-node": 2,

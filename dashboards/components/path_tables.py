@@ -139,7 +139,7 @@ def groups_table(view: View, groups: Sequence[TraceGroup]) -> Component:
         Column("p95", view.say("journeys.column_p95"), "number", width=116),
         Column("failed", view.say("column_failed"), "number", width=96),
         Column("spans", view.say("column_spans"), "number", width=96),
-        Column("against", view.say("journeys.column_against"), "prose", flex=5),
+        Column("against", view.say("journeys.column_against"), "text", flex=5),
     )
     return grid("path-groups", view, columns, rows, label=view.say("journeys.shapes"))
 

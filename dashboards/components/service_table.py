@@ -13,6 +13,7 @@ from causeway.window import Window
 from dashboards.components.tables import Column, Row, grid, number
 from dashboards.judged import Judged, judged
 from dashboards.readings import per_minute, reading
+from dashboards.scored import shown_impact
 from dashboards.services import Services
 from dashboards.view import View
 
@@ -40,7 +41,7 @@ def service_rows(view: View, services: Services, window: Window) -> list[Row]:
     """One row per service that sent spans, the worst first, then by impact."""
     world = services.world(window)
     health = judged(services.patrol(window))
-    impact = {one.service: one.impact for one in services.impact(window)}
+    impact = {one.service: one.impact for one in shown_impact(view, services)}
     frame = reading(world.services, world)
     frame["verdict"] = [health.verdict(name).rank for (name,) in frame.index]
     frame["impact"] = [impact.get(name, 0.0) for (name,) in frame.index]

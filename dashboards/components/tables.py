@@ -21,6 +21,7 @@ ROWS_SHOWN_MAX = 14
 # On a phone the table scrolls sideways rather than cutting numbers off.
 WIDTH_MIN_PX = {
     "name": 140,
+    "text": 120,
     "number": 96,
     "bar": 112,
     "interval": 160,
@@ -133,6 +134,8 @@ def _definition(column: Column) -> dict[str, Any]:
     }
     if column.kind in renderers:
         definition["cellRenderer"] = renderers[column.kind]
+    if column.kind == "text":
+        definition["tooltipField"] = column.field
     if column.kind == "name":
         definition["filter"] = True
     return definition

@@ -25,6 +25,7 @@ from dashboards.components.blast_tables import (
     victims_table,
 )
 from dashboards.components.charts import number_card
+from dashboards.components.coverage import coverage_line
 from dashboards.components.impact_tables import part_title
 from dashboards.components.states import no_spans, nothing, waiting
 from dashboards.page import Page
@@ -39,14 +40,16 @@ def render(view: View, services: Services, values: Mapping[str, str]) -> Compone
     """The page of the service called in the path."""
     name = values["name"]
     window = view.steady_window
-    impacts = services.measured_impact(window, patient=False) or services.impact(view.window)
-    impact = next((one for one in impacts if one.service == name), None)
-    if impact is None:
+    if all(one.service != name for one in services.impact(view.window)):
         return no_spans(view, services, title=name, service=name)
     found = services.blast_radius(window, Target(TargetKind.SERVICE, name))
     model = services.impact_model(window)
     if found is None or model is None:
         return waiting(view, title=name, sentence=view.say("impactpages.reading", window=view.span_of(window)))
+    impacts = services.measured_impact(window) or services.impact(view.window)
+    impact = next((one for one in impacts if one.service == name), None)
+    if impact is None:
+        return no_spans(view, services, title=name, service=name)
     edges = travelled(found, model.transmissions)
     parts: list[Any] = [
         heading(f"{name} · {view.say('impactpages.title_blast')}", note=_links(view, name, impact)),
@@ -91,7 +94,10 @@ def render(view: View, services: Services, values: Mapping[str, str]) -> Compone
             [
                 card(
                     view.say("impactpages.trust"),
-                    trust_words(view, found.sample, found.window, found.unknown),
+                    [
+                        trust_words(view, found.sample, found.window, found.unknown),
+                        html.Div(coverage_line(view, services.graph(view.window).coverage), id="live-coverage"),
+                    ],
                     key="trust",
                 ),
                 _score(view, impact),

@@ -16,11 +16,13 @@ from causeway.findings import Verdict
 from causeway.messages import quantity
 from dashboards.components.basics import answer, card, heading, page_body
 from dashboards.components.charts import graph
+from dashboards.components.coverage import coverage_line
 from dashboards.components.impact_tables import impact_rows, impact_table, part_legend, risk_reason, risk_table
 from dashboards.components.states import no_spans, nothing
 from dashboards.figures.risk import risk_figure
 from dashboards.judged import judged
 from dashboards.page import Page
+from dashboards.scored import shown_impact
 from dashboards.services import Services
 from dashboards.view import View
 
@@ -28,7 +30,7 @@ from dashboards.view import View
 def render(view: View, services: Services, _values: Mapping[str, str]) -> Component:
     """The page. `?tab=risk` shows likelihood against impact instead of the ranking."""
     title = view.say("impactpages.title")
-    impacts = services.measured_impact(view.steady_window, patient=False) or services.impact(view.window)
+    impacts = shown_impact(view, services)
     if not impacts:
         return no_spans(view, services, title=title)
     risks = services.risks(view.window, impacts)
@@ -92,7 +94,13 @@ def _ranking(view: View, services: Services, impacts: Sequence[ServiceImpact], r
     body = [
         html.Div(part_legend(view, impacts), id="live-parts"),
         impact_table(view, rows, history=bool(history), risk=bool(risks)),
-        html.Div(html.Div(view.say(f"impactpages.{known}"), className="legend"), id="live-known"),
+        html.Div(
+            [
+                html.Div(view.say(f"impactpages.{known}"), className="legend"),
+                coverage_line(view, services.graph(view.window).coverage),
+            ],
+            id="live-known",
+        ),
     ]
     return card(view.say("impactpages.ranking"), body, note=view.say("impactpages.ranking_note"), class_name="flush")
 

@@ -9,13 +9,13 @@ import numpy as np
 from dash import html
 from dash.development.base_component import Component
 
-from analytics.callgraph.coverage import coverage_message
 from analytics.callgraph.diff import GraphDiff
 from analytics.callgraph.graph import CallGraph
 from analytics.callgraph.level import Level
 from causeway.findings import MessageValue, Verdict
 from causeway.window import Window
 from dashboards.components.basics import answer, card, heading, page_body
+from dashboards.components.coverage import coverage_long
 from dashboards.components.map_table import (
     CHANGES_MAX,
     ROWS_MAX,
@@ -31,6 +31,7 @@ from dashboards.components.states import no_spans, nothing
 from dashboards.components.tables import grid
 from dashboards.judged import judged
 from dashboards.page import Page
+from dashboards.scored import shown_impact
 from dashboards.services import Services
 from dashboards.topology.asked import Asked, asked_of
 from dashboards.topology.collapse import Plan, collapsed, plan_of
@@ -80,7 +81,7 @@ def render(view: View, services: Services, _values: Mapping[str, str]) -> Compon
 
 def _map(view: View, services: Services, graph: CallGraph) -> _Map:
     health = judged(services.patrol(view.window))
-    impact = {one.service: one.impact for one in services.impact(view.window)}
+    impact = {one.service: one.impact for one in shown_impact(view, services)}
     whole = drawing_of(graph, health, impact)
     asked = _resolved(asked_of(view.address), whole)
     before = asked.before(view.window)
@@ -201,7 +202,7 @@ def _footing(view: View, shown: _Map) -> Component:
     return html.Div(
         [
             map_legend(view, compared=shown.diff is not None),
-            html.P(view.say(coverage_message(shown.graph.coverage)), className="map-coverage"),
+            coverage_long(view, shown.graph.coverage),
         ]
     )
 

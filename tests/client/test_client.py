@@ -4,6 +4,7 @@ import re
 import subprocess
 import sys
 from collections.abc import Iterator
+from contextlib import closing
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -15,7 +16,8 @@ import causeway
 from causeway.client import Client, Truncated, hypotheses
 from causeway.errors import CausewayError, StoreError
 from causeway.findings import DiagnosisVerdict
-from causeway.window import SECOND_NS, Window
+from causeway.state import open_state
+from causeway.window import HOUR_NS, SECOND_NS, Window
 from tests.servers.process import running
 from tests.small_store import STEPS, Shop
 
@@ -146,6 +148,20 @@ def test_impact(client: Client, slow_payment: Shop) -> None:
     assert impact["impact"].is_monotonic_decreasing and impact["impact"].between(0, 100).all()
     fans = impact.set_index("service")
     assert fans.loc["frontend", "fan_out_transitive"] == 6 and fans.loc["postgresql", "fan_in_transitive"] == 2
+
+
+def test_impact_history(client: Client, shop_folder: Path, slow_payment: Shop) -> None:
+    """A column for each service and a row for each hour of the window; holes are NaN."""
+    hour = slow_payment.window.start_ns // HOUR_NS * HOUR_NS - 100 * HOUR_NS
+    with closing(open_state(shop_folder)) as state:
+        state.add_impacts(hour, {"frontend": 70.5})
+        state.add_impacts(hour + 2 * HOUR_NS, {"frontend": 71.0, "cart": 20.0})
+    found = client.impact_history(hour, hour + 4 * HOUR_NS)
+    assert list(found.columns) == ["cart", "frontend"]
+    assert found.index[0] == pd.Timestamp(hour, tz="UTC") and len(found) == 4
+    assert found["frontend"].isna().tolist() == [False, True, False, True]
+    assert found["cart"].iloc[2] == 20.0
+    assert len(client.impact_history(hour - 900 * HOUR_NS, hour - 800 * HOUR_NS)) == 0
 
 
 def test_risk(client: Client, slow_payment: Shop) -> None:

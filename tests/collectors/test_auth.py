@@ -12,7 +12,8 @@ import pytest
 from causeway.errors import ConfigError
 from collectors.serving import CollectConfig
 from tests.collectors.otlp.requests import trace_request
-from tests.servers.collector import free_port, start_collector
+from tests.servers.collector import start_collector
+from tests.servers.ports import free_port
 
 TOKEN = "sluice-gate"
 METHOD = "/opentelemetry.proto.collector.trace.v1.TraceService/Export"

@@ -55,6 +55,9 @@ class LargeServices(ShopServices):
             self._kept_impacts[window] = tuple(impact_scores(self.world(window), self.graph(window)))
         return self._kept_impacts[window]
 
+    def measured_impact(self, window: Window, *, patient: bool = True) -> None:
+        """There are no traces to measure in."""
+
     @cached_property
     def _incidents(self) -> list[Incident]:
         return []

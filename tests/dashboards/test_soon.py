@@ -72,3 +72,15 @@ def test_nothing_starts_after_the_end() -> None:
     workers.close()
     with pytest.raises(StoreError, match="going down"):
         Soon[int](workers, entries_max=1).get("key", lambda: 1)
+
+
+def test_an_answer_that_came_after_its_window_had_moved_on_still_stands_in() -> None:
+    """Who never asks twice for the same window sees the answer of the one before, not a hole for ever."""
+    workers = Workers()
+    soon: Soon[int] = Soon(workers, entries_max=4, wait_s=SOON_S)
+    soon.get(1, lambda: 10, series="hour", patient=False)
+    assert Soon[int](workers, entries_max=1, wait_s=SOON_S).get("done", lambda: 1) == 1  # the one thread has answered
+    go = threading.Event()
+    assert soon.get(2, lambda: 20 if go.wait(SOON_S) else 0, series="hour", patient=False) == 10
+    go.set()
+    workers.close()

@@ -9,7 +9,6 @@ from __future__ import annotations
 import json
 import os
 import signal
-import socket
 import subprocess
 import sys
 import time
@@ -23,6 +22,7 @@ import pytest
 from causeway.demo.faults import FAULTS
 from causeway.demo.run import Diary, read_diary
 from causeway.state import open_state
+from tests.servers.ports import free_port
 
 CHOSEN = [name for name in os.environ.get("CAUSEWAY_E2E_FAULTS", "").split(",") if name] or list(FAULTS)
 AFTER_S = 25
@@ -53,7 +53,7 @@ class Demo:
 @pytest.fixture
 def demo(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Demo]:
     folder = tmp_path / "data"
-    ports = dict(zip(("--grpc-port", "--http-port", "--port"), map(str, free_ports(3)), strict=True))
+    ports = dict(zip(("--grpc-port", "--http-port", "--port"), (str(free_port()) for _ in range(3)), strict=True))
     options = [part for pair in ports.items() for part in pair]
     command = [sys.executable, "-m", "causeway", "demo", "--data", str(folder), "--fault", request.param, *options]
     command += ["--after", f"{AFTER_S}s", "--duration", "20m", "--prefill", "30m", "--no-serve"]
@@ -68,16 +68,6 @@ def demo(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Demo]:
         except subprocess.TimeoutExpired:
             process.kill()
             raise
-
-
-def free_ports(count: int) -> list[int]:
-    held = [socket.socket() for _ in range(count)]
-    for each in held:
-        each.bind(("127.0.0.1", 0))
-    ports = [each.getsockname()[1] for each in held]
-    for each in held:
-        each.close()
-    return ports
 
 
 def first(diagnosis: dict[str, Any]) -> str | None:

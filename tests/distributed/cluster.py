@@ -16,8 +16,9 @@ from causeway.deployment import Deployment, Options, deployment
 from causeway.errors import StoreError
 from causeway.stores.contract import Reader
 from causeway.window import MINUTE_NS, Window
-from tests.servers.collector import free_port, start_collector
+from tests.servers.collector import start_collector
 from tests.servers.elasticsearch import Cluster
+from tests.servers.ports import free_port
 from tests.servers.postgresql import postgresql
 from tests.servers.process import wait_for
 from tests.servers.victoriametrics import victoria_metrics

@@ -20,8 +20,9 @@ import pytest
 from causeway.deployment import Options, deployment
 from causeway.stores.elasticsearch.names import Names
 from causeway.window import HOUR_NS, Window
-from tests.servers.collector import free_port, start_collector
+from tests.servers.collector import start_collector
 from tests.servers.elasticsearch import Cluster, cluster
+from tests.servers.ports import free_port
 from tests.servers.process import wait_for
 from tests.servers.senders import Sender
 

@@ -15,16 +15,10 @@ import pyarrow as pa
 from causeway.errors import StoreError
 from causeway.stores import open_store
 from causeway.window import Window
+from tests.servers.ports import free_port
 
 START_S = 60.0
 EVER = Window(0, 2**62)
-
-
-def free_port() -> int:
-    """A TCP port that nobody uses at this moment."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
 
 
 def start_collector(

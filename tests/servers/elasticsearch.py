@@ -11,7 +11,6 @@ import json
 import os
 import pwd
 import shutil
-import socket
 import ssl
 import subprocess
 import tempfile
@@ -25,6 +24,7 @@ import httpx2
 import pytest
 
 from tests.servers import missing
+from tests.servers.ports import free_port
 from tests.servers.process import Child, running
 
 VERSION = "8.19.21"
@@ -127,13 +127,13 @@ def secured(*, user: str, password: str, heap_mb: int = 512) -> Iterator[Node]:
     _require()
     root = Path(tempfile.mkdtemp(prefix="causeway-es-"))
     config = root / "n0" / "config"
-    node = Node("n0", _free_port(), root / "n0", login=Login(user, password, config / "node.pem"))
+    node = Node("n0", free_port(), root / "n0", login=Login(user, password, config / "node.pem"))
     ssl_lines = [
         f"xpack.security.http.ssl.{line}" for line in ("enabled: true", "key: node.key", "certificate: node.pem")
     ]
     try:
         lines = "\n".join([*ssl_lines, "xpack.security.transport.ssl.enabled: false"])
-        _configure(node, _free_port(), [], [node], heap_mb=heap_mb, settings=lines, security=True)
+        _configure(node, free_port(), [], [node], heap_mb=heap_mb, settings=lines, security=True)
         subject = ["-subj", "/CN=127.0.0.1", "-addext", "subjectAltName=IP:127.0.0.1"]
         files = ["-keyout", str(config / "node.key"), "-out", str(config / "node.pem")]
         arguments = ["openssl", "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-days", "1", *subject, *files]
@@ -163,9 +163,9 @@ def cluster(*, nodes: int = 1, heap_mb: int = 1024, settings: str = "", port: in
         return
     _require()
     root = Path(tempfile.mkdtemp(prefix="causeway-es-"))
-    members = [Node(f"n{place}", _free_port(), root / f"n{place}") for place in range(nodes)]
+    members = [Node(f"n{place}", free_port(), root / f"n{place}") for place in range(nodes)]
     members[0].port = port or members[0].port
-    transports = [_free_port() for _ in members]
+    transports = [free_port() for _ in members]
     try:
         for node, transport in zip(members, transports, strict=True):
             _configure(node, transport, transports, members, heap_mb=heap_mb, settings=settings)
@@ -274,12 +274,6 @@ def _answers(node: Node) -> bool:
         return httpx2.get(f"{node.url}/_cluster/health", timeout=2, **node.options).status_code == 200
     except httpx2.TransportError:
         return False
-
-
-def _free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
 
 
 if __name__ == "__main__":  # for a developer: python -m tests.servers.elasticsearch [port]

@@ -8,7 +8,6 @@ import os
 import pwd
 import shutil
 import signal
-import socket
 import subprocess
 import tempfile
 from collections.abc import Iterator
@@ -19,6 +18,7 @@ import psycopg
 from psycopg import sql
 
 from tests.servers import missing
+from tests.servers.ports import free_port
 from tests.servers.process import Child, running
 
 PROGRAMS = Path("/usr/lib/postgresql")
@@ -82,7 +82,7 @@ def postgresql() -> Iterator[Postgresql]:
     folder = Path(tempfile.mkdtemp(prefix="causeway-pg-"))
     password = folder / "password"
     password.write_text(PASSWORD)
-    server = Postgresql(_free_port(), folder)
+    server = Postgresql(free_port(), folder)
     try:
         if os.geteuid() == 0:
             user = pwd.getpwnam(_UNPRIVILEGED)
@@ -106,9 +106,3 @@ def _as_unprivileged() -> list[str]:
         return []
     user = pwd.getpwnam(_UNPRIVILEGED)
     return ["setpriv", f"--reuid={user.pw_uid}", f"--regid={user.pw_gid}", "--clear-groups", "--"]
-
-
-def _free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])

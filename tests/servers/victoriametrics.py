@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import socket
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
@@ -11,6 +10,7 @@ from pathlib import Path
 import httpx2
 
 from tests.servers import require
+from tests.servers.ports import free_port
 from tests.servers.process import Child, running
 
 
@@ -58,18 +58,12 @@ def victoria_metrics(folder: Path, *arguments: str) -> Iterator[VictoriaMetrics]
     """VictoriaMetrics for as long as the block lasts; it keeps samples of any age."""
     program = require("victoria-metrics")
     folder.mkdir(parents=True, exist_ok=True)
-    server = VictoriaMetrics(folder, program, _free_port(), arguments)
+    server = VictoriaMetrics(folder, program, free_port(), arguments)
     server.start()
     try:
         yield server
     finally:
         server.stop()
-
-
-def _free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
 
 
 def _healthy(url: str) -> bool:

@@ -29,7 +29,7 @@ def single_instance(world: World, _graph: CallGraph, options: SingleInstanceOpti
     running = _running(world, options)
     if not running:
         return
-    callers = world.edges[world.edges["callee_type"] == "service"].groupby("callee")["caller"].nunique()
+    callers = world.asked[world.asked["callee_type"] == "service"].groupby("callee")["caller"].nunique()
     entries = set(world.entries.keys.get_level_values("service"))
     if max(count for count, _ in running.values()) == 1 and len(running) > 1:
         busiest = max(running, key=lambda name: (name in entries, running[name][1], name))

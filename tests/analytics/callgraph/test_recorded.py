@@ -21,6 +21,7 @@ from tests.analytics.recorded import recorded_folder, recorded_spans
 # Buckets are eight per doubling: the middle of one is at most 4.5 % from any value in it.
 BUCKET_ERROR = 0.046
 BASELINE_NS = 10 * MINUTE_NS
+BATCH_SPANS = 100_000
 
 
 @pytest.fixture(scope="module")
@@ -86,3 +87,26 @@ def test_the_gateway_is_the_entry(graph: CallGraph) -> None:
     """All recorded requests enter at the gateway."""
     assert graph.entries["service"].tolist() == ["ts-gateway-service"]
     assert graph.coverage.linked_ratio == pytest.approx(1.0)
+
+
+@pytest.mark.slow
+def test_every_call_of_the_other_shop(shared_data: Path, tmp_path: Path) -> None:
+    """Two million spans through a store, in batches: every edge with its calls, as a join of the whole table counts."""
+    spans = recorded_spans(shared_data / "nezha" / "onlineboutique")
+    store = EmbeddedStore(tmp_path)
+    try:
+        for first in range(0, spans.num_rows, BATCH_SPANS):
+            store.add(Batch({"spans": spans.slice(first, BATCH_SPANS)}))
+        store.flush()
+        times = spans["start_ns"].to_numpy()
+        window = Window(int(times.min()) // MINUTE_NS * MINUTE_NS, (int(times.max()) // MINUTE_NS + 1) * MINUTE_NS)
+        edges = store.edges(window).select(["caller", "callee", "calls"]).to_pandas()
+    finally:
+        store.close()
+    found = edges.groupby(["caller", "callee"])["calls"].sum()
+    frame = spans.select(["trace_id", "span_id", "parent_span_id", "service"]).to_pandas()
+    frame = frame.drop_duplicates(["trace_id", "span_id"])
+    above = frame[["trace_id", "span_id", "service"]].rename(columns={"span_id": "parent_span_id", "service": "caller"})
+    calls = frame.merge(above, on=["trace_id", "parent_span_id"])
+    counted = calls[calls["caller"] != calls["service"]].groupby(["caller", "service"]).size()
+    assert len(counted) > 10 and found[found > 0].to_dict() == counted.to_dict()

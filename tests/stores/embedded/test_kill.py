@@ -15,7 +15,8 @@ import pytest
 from causeway.stores import open_store
 from causeway.window import DAY_NS, Window
 from tests.contracts.store_contract import edges_by_hand
-from tests.servers.collector import free_port, start_collector
+from tests.servers.collector import start_collector
+from tests.servers.ports import free_port
 from tests.servers.senders import SPANS_PER_REQUEST, Sender
 
 KILLS = 20

@@ -10,7 +10,8 @@ from pathlib import Path
 import pytest
 
 from benchmarks import truth
-from benchmarks.ingest import free_port, server
+from benchmarks.ingest import server
+from tests.servers.ports import free_port
 from tests.servers.process import wait_for
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(300)]

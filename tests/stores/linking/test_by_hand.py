@@ -56,11 +56,12 @@ def test_a_restart_changes_nothing(seed: int) -> None:
     assert add_up(parts) == link(spans, [])
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", ["trainticket", "onlineboutique"])
 def test_recorded_shops(shared_data, name: str) -> None:
     """Real spans, between services, operations and instances, edge by edge and count by count."""
     spans = recorded_spans(shared_data / "nezha" / name)
-    spans = spans.slice(0, 150_000).combine_chunks()
+    spans = spans.slice(0, 300_000).combine_chunks()  # all of trainticket
     wanted = ByHand(spans).result()
     assert len(wanted["rollup_calls"]) > 100 and len(wanted["rollup_instance_calls"]) > 20
     assert counted(spans, list(range(20_000, spans.num_rows, 20_000))) == wanted

@@ -1,0 +1,92 @@
+"""Alarms that belong together: of one entity or of neighbours in the call graph, one soon after the other."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+
+from analytics.anomalies.causes import Cause
+from causeway.window import SECOND_NS
+
+GAP_NS = 300 * SECOND_NS
+
+
+@dataclass(frozen=True, slots=True, order=True)
+class Alarm:
+    """One series of one entity; score is above 0, larger is rarer."""
+
+    at_ns: int
+    entity: str
+    series: str
+    score: float
+    cause: Cause
+
+
+@dataclass(frozen=True, slots=True)
+class AnomalyEvent:
+    """alarms: by time, never none."""
+
+    alarms: tuple[Alarm, ...]
+
+    @property
+    def start_ns(self) -> int:
+        return self.alarms[0].at_ns
+
+    @property
+    def last_ns(self) -> int:
+        return self.alarms[-1].at_ns
+
+    @property
+    def entities(self) -> tuple[str, ...]:
+        """In the order of their first alarms."""
+        return tuple(dict.fromkeys(alarm.entity for alarm in self.alarms))
+
+    @property
+    def score(self) -> float:
+        """The sum of the largest score of each series: several series that agree weigh more than one."""
+        largest: dict[tuple[str, str], float] = {}
+        for alarm in self.alarms:
+            key = (alarm.entity, alarm.series)
+            largest[key] = max(largest.get(key, 0.0), alarm.score)
+        return sum(largest.values())
+
+
+def anomaly_events(
+    alarms: Iterable[Alarm], neighbours: Mapping[str, Iterable[str]], *, gap_ns: int = GAP_NS
+) -> list[AnomalyEvent]:
+    """Events by score, the largest first, ties by time and entity.
+
+    neighbours: callers and callees of an entity, either way round is enough. Two alarms belong together if at most
+    gap_ns apart and of one entity or of neighbours; so do those connected by others. O(k log k) times the neighbours.
+    """
+    ordered = sorted(alarms)
+    near = _both_ways(neighbours)
+    parent = list(range(len(ordered)))
+    latest: dict[str, int] = {}
+    for i, alarm in enumerate(ordered):
+        for entity in {alarm.entity, *near.get(alarm.entity, ())}:
+            j = latest.get(entity)
+            if j is not None and alarm.at_ns - ordered[j].at_ns <= gap_ns:
+                parent[_root(parent, j)] = _root(parent, i)
+        latest[alarm.entity] = i
+    groups: dict[int, list[Alarm]] = {}
+    for i, alarm in enumerate(ordered):
+        groups.setdefault(_root(parent, i), []).append(alarm)
+    events = [AnomalyEvent(tuple(group)) for group in groups.values()]
+    return sorted(events, key=lambda event: (-event.score, event.alarms[0]))
+
+
+def _both_ways(neighbours: Mapping[str, Iterable[str]]) -> dict[str, set[str]]:
+    near: dict[str, set[str]] = {}
+    for entity, others in neighbours.items():
+        for other in others:
+            near.setdefault(entity, set()).add(other)
+            near.setdefault(other, set()).add(entity)
+    return near
+
+
+def _root(parent: list[int], i: int) -> int:
+    while parent[i] != i:
+        parent[i] = parent[parent[i]]
+        i = parent[i]
+    return i
