@@ -72,7 +72,7 @@ def diagnose(
     from analytics.output import Page, write_json
     from analytics.reading import Asked, check_fail_on, check_format, diagnosis_verdict, read_world, verdict_status
     from analytics.rootcause.diagnose import diagnose as judge
-    from analytics.show import show_diagnosis
+    from analytics.show_diagnosis import show_diagnosis
     from analytics.world_build import seen_nothing
     from causeway import wire
     from causeway.deployment import Options

@@ -88,7 +88,10 @@ class Finding:
 
 @dataclass(frozen=True, slots=True)
 class Hypothesis:
-    """A possible cause. `rank` starts at 1; `confidence` is in [0, 1]; `path` runs from the cause to an entry."""
+    """A possible cause. `rank` starts at 1; `confidence` is in [0, 1]; `path` runs from the cause to an entry.
+
+    score: all its evidence together, in powers of ten against chance. unseen: what of it nobody could look at.
+    """
 
     rank: int
     entity: str
@@ -100,6 +103,8 @@ class Hypothesis:
     evidence_against: tuple[Evidence, ...] = ()
     path: tuple[str, ...] = ()
     onset_ns: int | None = None
+    score: float = 0.0
+    unseen: tuple[Message, ...] = ()
 
 
 class DiagnosisVerdict(StrEnum):
@@ -125,7 +130,10 @@ class Symptom:
 
 @dataclass(frozen=True, slots=True)
 class ChangeSuspect:
-    """A recorded change that may have broken it. `score` is in [0, 1]; `service` is where it runs, empty if nowhere."""
+    """A recorded change that may have broken it. `score` is in [0, 1]; `service` is where it runs, empty if nowhere.
+
+    standing: `believed`, `possible` (in the right place at the right time, and no more is known) or `cleared`.
+    """
 
     revision: str
     kind: str
@@ -133,6 +141,7 @@ class ChangeSuspect:
     time_ns: int
     score: float
     reason: Message
+    standing: str = "believed"
 
 
 @dataclass(frozen=True, slots=True)
@@ -140,7 +149,9 @@ class Diagnosis:
     """The answer to "what broke, since when, and why" over one window; hypotheses best first.
 
     changes: recorded changes that explain it, best first; empty where none does. outside: how clearly the signs point
-    to what nobody here changed (names that do not resolve, certificates, providers), in [0, 1].
+    to what nobody here changed (names that do not resolve, certificates, providers), in [0, 1]; outside_signs say
+    which. considered: the other recorded changes around the onset, possible ones first, with why. margin: by how much
+    of its score the first hypothesis leads the second, in [0, 1]; None without a hypothesis. coverage: what was missing.
     """
 
     window: Window
@@ -154,6 +165,10 @@ class Diagnosis:
     examined: Mapping[str, int] = field(default_factory=dict)
     changes: tuple[ChangeSuspect, ...] = ()
     outside: float = 0.0
+    outside_signs: tuple[Evidence, ...] = ()
+    considered: tuple[ChangeSuspect, ...] = ()
+    margin: float | None = None
+    coverage: tuple[Message, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

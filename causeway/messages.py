@@ -6,11 +6,13 @@ import math
 import string
 import tomllib
 from collections.abc import Mapping
+from datetime import UTC, datetime, tzinfo
 from functools import cache
 from importlib import resources
 
 from causeway.errors import ConfigError
 from causeway.findings import Message, MessageValue
+from causeway.window import SECOND_NS, iso
 
 LANGUAGES = ("en", "zh-CN")
 MISSING = "–"
@@ -32,26 +34,39 @@ def catalogue(language: str) -> Mapping[str, str]:
     return found
 
 
-def text(message: Message | str, language: str = "en", **values: MessageValue) -> str:
+def text(message: Message | str, language: str = "en", *, clock: tzinfo | None = None, **values: MessageValue) -> str:
     """The sentence in that language. Numbers are written to three significant digits with their unit.
 
     A placeholder may name a unit: `{share:%}`, `{latency:ms}`, `{rate:/s}`, `{size:B}`, `{wait:s}`.
+    `{time:at}` is an instant in Unix ns: RFC 3339 in UTC, or the date and time of day in the zone `clock`.
     A plain `{name}` is put in as it is. Raises KeyError for an unknown id or a missing value: a bug.
     """
     if isinstance(message, Message):
         template, values = catalogue(language)[message.id], dict(message.values)
     else:
         template = catalogue(language)[message]
-    return _Numbers().vformat(template, (), values)
+    return _Numbers(clock).vformat(template, (), values)
 
 
 class _Numbers(string.Formatter):
+    def __init__(self, clock: tzinfo | None) -> None:
+        self._clock = clock
+
     def format_field(self, value: object, format_spec: str) -> str:
         if value is None:
             return MISSING
+        if format_spec == "at":
+            return str(value) if not isinstance(value, int) else instant(value, self._clock)
         if isinstance(value, int | float) and not isinstance(value, bool):
             return quantity(float(value), format_spec)
         return str(value)
+
+
+def instant(time_ns: int, clock: tzinfo | None = None) -> str:
+    """An instant in UTC as RFC 3339; in a zone of the reader's as `09-14 14:03:10`, for its page names the zone."""
+    if clock is None:
+        return iso(time_ns)
+    return datetime.fromtimestamp(time_ns / SECOND_NS, UTC).astimezone(clock).strftime("%m-%d %H:%M:%S")
 
 
 def quantity(value: float | None, unit: str = "") -> str:

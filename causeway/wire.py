@@ -17,6 +17,7 @@ import numbers
 import types
 import typing
 from collections.abc import Mapping
+from datetime import tzinfo
 from enum import Enum
 from functools import cache
 from typing import Any, TypeVar
@@ -53,10 +54,13 @@ def from_json(kind: type[T], data: object) -> T:
     return typing.cast("T", _read(kind, data, kind.__name__))
 
 
-def sentence(message: Message, language: str) -> str:
-    """The message in words; its id where this version no longer knows it, for stored messages outlive us."""
+def sentence(message: Message, language: str, clock: tzinfo | None = None) -> str:
+    """The message in words; its id where this version no longer knows it, for stored messages outlive us.
+
+    clock: the reader's zone, for instants in it; UTC by default.
+    """
     try:
-        return text(message, language)
+        return text(message, language, clock=clock)
     except KeyError:
         return message.id
 

@@ -10,6 +10,7 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 from causeway.findings import Message, MessageValue
 from causeway.messages import MISSING, text
 from causeway.window import DAY_NS, MINUTE_NS, SECOND_NS, Window
+from causeway.wire import sentence
 from dashboards.address import Address
 from dashboards.theme import Theme, theme_called
 
@@ -46,7 +47,11 @@ class View:
         """The sentence in the viewer's language; a bare name is one of this room's (`pages.name`)."""
         if isinstance(message, str) and "." not in message:
             message = f"pages.{message}"
-        return text(message, self.language, **values)
+        return text(message, self.language, clock=self.zone, **values)
+
+    def tell(self, message: Message) -> str:
+        """A message from a finding, which may have been stored by an older version, in language and zone."""
+        return sentence(message, self.language, self.zone)
 
     def join(self, sentences: Iterable[str]) -> str:
         """The sentences one after the other, with a space where the language has one."""

@@ -6,8 +6,11 @@ import numpy as np
 
 from analytics.rootcause import wording
 from analytics.rootcause.calibration import corrected
+from analytics.rootcause.changes.considered import considered
 from analytics.rootcause.changes.judge import judge_changes
+from analytics.rootcause.changes.outside_signs import outside_signs
 from analytics.rootcause.combine import p_of, scores
+from analytics.rootcause.coverage import lacking, lacking_of
 from analytics.rootcause.evidence.changes import alerted, recent_changes
 from analytics.rootcause.evidence.families import FAMILIES
 from analytics.rootcause.explain import Graph
@@ -15,6 +18,7 @@ from analytics.rootcause.judged import Judged
 from analytics.rootcause.onset import Onset, change_likelihood, find_onset, independent_looks
 from analytics.rootcause.scan import weigh_onsets
 from analytics.rootcause.symptoms import indicators
+from analytics.rootcause.where import placed
 from analytics.world import World
 from causeway.findings import Diagnosis, DiagnosisVerdict, Evidence, Hypothesis, Message, MessageValue
 
@@ -41,7 +45,8 @@ def diagnose(world: World) -> Diagnosis:
     onset_ns = None
     if verdict is not DiagnosisVerdict.NO_ANOMALY:
         onset_ns = int(world.timeline.times_ns[judged.onset.split.onset])
-    changed = judge_changes(world, judged.onset.split, [one.entity for one in shown])
+    split, names = judged.onset.split, [one.entity for one in shown]
+    changed = judge_changes(world, split, names)
     return Diagnosis(
         window=world.window,
         baseline=world.baseline,
@@ -54,6 +59,10 @@ def diagnose(world: World) -> Diagnosis:
         examined=_examined(world, judged),
         changes=changed.suspects,
         outside=changed.outside,
+        outside_signs=outside_signs(world, split) if shown else (),
+        considered=considered(world, split, names, changed.suspects, changed.cleared) if shown else (),
+        margin=_margin(judged, order) if shown else None,
+        coverage=lacking(world),
     )
 
 
@@ -134,6 +143,7 @@ def _hypotheses(world: World, judged: Judged, order: list[int]) -> tuple[Hypothe
     shown = []
     for rank, node in enumerate(order[:HYPOTHESES_MAX], start=1):
         name = str(judged.found.entities[node])
+        where = placed(world, judged.onset.split, name)
         family = FAMILIES[int(np.argmax(judged.explained.strength[node]))].name
         shown.append(
             Hypothesis(
@@ -143,10 +153,12 @@ def _hypotheses(world: World, judged: Judged, order: list[int]) -> tuple[Hypothe
                 family=family,
                 confidence=trust if rank == 1 else trust * float(judged.scores[node] / best),
                 summary=Message(f"rootcause.summary_{family}", {"entity": name}),
-                evidence_for=wording.evidence_for(judged, node),
+                evidence_for=(*wording.evidence_for(judged, node), *([where] if where else [])),
                 evidence_against=wording.evidence_against(judged, node),
                 path=judged.graph.path(node, worst),
                 onset_ns=onset_ns,
+                score=float(judged.scores[node]),
+                unseen=lacking_of(world, name),
             )
         )
     return tuple(shown)
@@ -156,6 +168,14 @@ def confidence(best: float, runner_up: float) -> float:
     """How sure the first place is, in [0, 1]: by its own strength and by its margin over the second."""
     margin = max(best - runner_up, 0.0) / best if best > 0 else 0.0
     return float((1.0 - 10.0 ** (-best / 3.0)) * (0.35 + 0.65 * margin**0.5))
+
+
+def _margin(judged: Judged, order: list[int]) -> float | None:
+    """By how much of its score the first leads the second."""
+    if not order:
+        return None
+    best = float(judged.scores[order[0]])
+    return max(best - float(judged.scores[order[1]]), 0.0) / best if len(order) > 1 else 1.0
 
 
 def _affected(judged: Judged) -> dict[int, float]:

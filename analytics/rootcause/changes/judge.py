@@ -11,7 +11,7 @@ import math
 import re
 from collections import Counter, defaultdict
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import pandas as pd
@@ -22,7 +22,7 @@ from analytics.rootcause.changes.outside import SHARE_MIN, outside_share
 from analytics.rootcause.split import Split
 from analytics.world import World
 from causeway.findings import ChangeSuspect, Message
-from causeway.window import HOUR_NS, MINUTE_NS, iso
+from causeway.window import HOUR_NS, MINUTE_NS
 
 SCORE_MIN = 0.12
 SCORE_MIN_OUTSIDE = 0.6
@@ -34,6 +34,7 @@ _AFFINITY_FLOOR = 0.3  # what counts of a change that shares no word with the sy
 _ELSEWHERE, _SHARED, _OWN, _NOT_DEPLOYED = 0.1, 0.7, 0.85, 0.3
 _SEVERITY_MIN = 13
 _MEMORY = {"memory", "heap", "rss", "oom"}
+_HARMLESS = ("quiet", "moved")
 _LEAK = 0.9  # the harm of what grows without bound where memory is what moved
 _COMMON = {"the", "a", "to", "of", "and", "in", "for", "is", "on", "err", "error", "return", "nil", "func", "service"}
 _STEM = re.compile(r"[-_ ]?(service|svc|server|db|api)$")
@@ -48,10 +49,11 @@ class _Deploy:
 
 @dataclass(frozen=True, slots=True)
 class Changes:
-    """The best explanations, best first, and how clearly everything points outside, in [0, 1]."""
+    """The best explanations, best first, how clearly everything points outside, in [0, 1], and what was cleared."""
 
     suspects: tuple[ChangeSuspect, ...]
     outside: float
+    cleared: tuple[ChangeSuspect, ...] = ()
 
 
 def judge_changes(world: World, split: Split, suspects: Sequence[str]) -> Changes:
@@ -66,23 +68,43 @@ def judge_changes(world: World, split: Split, suspects: Sequence[str]) -> Change
     texts = [_text(event) for _, event in commits.iterrows()]
     symptom = _symptom_words(world, split)
     affinity = _affinities(texts, symptom)
-    found = []
+    bar = SCORE_MIN_OUTSIDE if outside >= SHARE_MIN else SCORE_MIN
+    found: list[ChangeSuspect] = []
+    cleared: list[ChangeSuspect] = []
     for place, (_, event) in enumerate(commits.iterrows()):
         about: Mapping[str, str] = event["attributes"] or {}
         harm = harm_of(about.get("vcs.change.diff", ""), about.get("vcs.change.files", ""))
         reach, service = _reach(event, about, deploys, (world, onset_ns, suspects))
         size = max(harm.size, _LEAK) if harm.kind == "grows" and _MEMORY & set(symptom) else harm.size
         score = size * reach * (_AFFINITY_FLOOR + (1.0 - _AFFINITY_FLOOR) * affinity[place])
-        found.append(_suspect(event, about, (harm, service, score)))
+        one = _suspect(event, about, (harm, service, score))
+        if score >= bar:
+            found.append(one)
+        else:
+            why = _cleared_by(one, harm, (reach, affinity[place]), onset_ns, outside=bar > SCORE_MIN)
+            cleared.append(replace(one, standing="cleared", reason=Message(f"rootcause.{why}", one.reason.values)))
     found.sort(key=lambda one: (-one.score, one.revision))
-    bar = SCORE_MIN_OUTSIDE if outside >= SHARE_MIN else SCORE_MIN
-    return Changes(tuple(one for one in found if one.score >= bar)[:SUSPECTS_MAX], outside)
+    return Changes(tuple(found[:SUSPECTS_MAX]), outside, tuple(cleared))
+
+
+def _cleared_by(one: ChangeSuspect, harm: Harm, weighed: tuple[float, float], onset_ns: int, *, outside: bool) -> str:
+    """The sentence that says what spoke most clearly against a change."""
+    reach, affinity = weighed
+    if one.time_ns > onset_ns + _LATE_NS or not reach:
+        return "commit_late"
+    if harm.kind in _HARMLESS:
+        return f"change_{harm.kind}"
+    if reach <= _NOT_DEPLOYED:
+        return "commit_elsewhere"
+    if outside:
+        return "commit_outside"
+    return "commit_words" if affinity < _AFFINITY_FLOOR else "commit_weak"
 
 
 def _suspect(event: pd.Series, about: Mapping[str, str], judged: tuple[Harm, str, float]) -> ChangeSuspect:
     harm, service, score = judged
     revision = about.get(_REVISION, "") or str(event["entity"])
-    values = {"change": str(event["message"]), "service": service, "time": iso(int(event["time_ns"]))}
+    values = {"change": str(event["message"]), "service": service, "time": int(event["time_ns"])}
     return ChangeSuspect(
         revision=revision,
         kind=str(event["kind"]),

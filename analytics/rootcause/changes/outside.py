@@ -11,16 +11,16 @@ from analytics.rootcause.split import Split
 from analytics.world import World
 from causeway.window import MINUTE_NS
 
-_SIGNS = re.compile(
+SIGNS = re.compile(
     r"no such host|enotfound|nxdomain|servfail|name resolution|name resolver|getaddrinfo|server misbehaving|"
     r"x509|certificate (?:has )?expired|certificate .*not yet valid|cert(?:ificate)? expir|"
     r"serviceunavailable|slowdown|\b(?:upstream |payment )?provider\b|"
     r"\b[\w-]+(?:\.[\w-]+)*\.(?:com|net|org|io|cloud|dev)\b",
     re.IGNORECASE,
 )
-_EXPIRY = re.compile(r"expir", re.IGNORECASE)
-_BEFORE_NS = 30 * MINUTE_NS
-_SEVERITY_MIN = 13
+EXPIRY = re.compile(r"expir", re.IGNORECASE)
+BEFORE_NS = 30 * MINUTE_NS
+SEVERITY_MIN = 13
 SHARE_MIN = 0.3  # of the new bad lines from which they point outside
 
 
@@ -29,12 +29,12 @@ def outside_share(world: World, split: Split) -> float:
     if _reported(world, split) or _expired(world, split):
         return 1.0
     logs = world.logs
-    bad = (logs.meta["severity_number"] >= _SEVERITY_MIN).to_numpy(dtype=bool)
+    bad = (logs.meta["severity_number"] >= SEVERITY_MIN).to_numpy(dtype=bool)
     lines = np.nansum(logs.counts[:, split.after], axis=1) * bad
     total = float(lines.sum())
     if not total:
         return 0.0
-    signs = logs.meta["template"].astype(str).str.contains(_SIGNS).to_numpy(dtype=bool)
+    signs = logs.meta["template"].astype(str).str.contains(SIGNS).to_numpy(dtype=bool)
     return float(lines[signs].sum() / total)
 
 
@@ -44,12 +44,12 @@ def _reported(world: World, split: Split) -> bool:
         return False
     onset_ns = int(world.timeline.times_ns[split.onset])
     times = events["time_ns"].to_numpy(dtype=np.int64)
-    near = (times >= onset_ns - _BEFORE_NS) & (times < world.window.end_ns + _BEFORE_NS)
+    near = (times >= onset_ns - BEFORE_NS) & (times < world.window.end_ns + BEFORE_NS)
     return bool((near & (events["reason"] == "status").to_numpy() & (events["kind"] == "other").to_numpy()).any())
 
 
 def _expired(world: World, split: Split) -> bool:
-    names = world.metrics.meta["name"].astype(str).str.contains(_EXPIRY).to_numpy(dtype=bool)
+    names = world.metrics.meta["name"].astype(str).str.contains(EXPIRY).to_numpy(dtype=bool)
     values = world.metrics.values[names]
     if not len(values):
         return False

@@ -11,7 +11,7 @@ from analytics.rootcause.evidence.observations import Observations, chart, nothi
 from analytics.rootcause.split import Split
 from analytics.world import World
 from causeway.findings import Evidence, Message, MessageValue
-from causeway.window import MINUTE_NS, iso
+from causeway.window import MINUTE_NS
 
 FAMILY = "changes"
 KINDS = ("deploy", "config", "flag", "scale")
@@ -49,13 +49,21 @@ def recent_changes(world: World, onset_ns: int) -> dict[str, list[Evidence]]:
     for row in np.flatnonzero(near & events["kind"].isin(KINDS).to_numpy()):
         event = {name: str(events[name].iloc[row] or "") for name in ("kind", "service", "entity", "message", "reason")}
         service = event["service"] or event["entity"]
+        ahead_s = (onset_ns - int(times[row])) / 1e9
         values: dict[str, MessageValue] = {
             "entity": service,
             "kind": event["kind"],
-            "time": iso(int(times[row])),
+            "time": int(times[row]),
+            "apart": max(ahead_s, 0.0),
             "message": event["message"] or event["reason"] or event["kind"],
         }
-        found[service].append(Evidence(FAMILY, service, Message("rootcause.changed", values)))
+        found[service].append(
+            Evidence(
+                FAMILY,
+                service,
+                Message(f"rootcause.changed_{'before' if ahead_s >= 1 else 'about'}_{event['kind']}", values),
+            )
+        )
     return found
 
 

@@ -84,6 +84,7 @@ def _tell(
     before, after, requests_before, requests_after = sums
     now, usual = after / max(requests_after, 1.0), before / max(requests_before, 1.0)
     name = "log_new" if before == 0 else "log_gone" if after == 0 else "log_more" if now > usual else "log_less"
+    often = max(now, usual) > 1.0 and name in ("log_more", "log_less", "log_gone")
     values = {
         "entity": meta["service"],
         "template": str(meta["template"])[:TEMPLATE_TEXT_MAX],
@@ -95,7 +96,7 @@ def _tell(
     return Evidence(
         FAMILY,
         str(meta["service"]),
-        Message(f"rootcause.{name}", values),
+        Message(f"rootcause.{name}{'_often' if often else ''}", values),
         p=p,
         chart=chart(title, "", world.timeline, rates, split),
     )

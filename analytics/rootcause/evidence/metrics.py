@@ -31,6 +31,11 @@ _SHARED = re.compile(r"(?:^|[._])(?:node|host|system)[._]", re.IGNORECASE)
 _SHARED_WEIGHT = 0.3  # exponent of p for what all pods of a machine show alike
 _OTHER_WEIGHT = 0.5  # exponent of p for a metric that is no resource
 _SPREAD_FLOOR = 0.05
+_NAMED_UNITS = (
+    (re.compile(r"(?:^|[._])seconds(?:$|[._])"), "s"),
+    (re.compile(r"(?:^|[._])(?:ms|milliseconds)$"), "ms"),
+    (re.compile(r"(?:^|[._])bytes$"), "By"),
+)
 _INTERVALS_MAX = 9  # a carried value is at most 90 s old
 _REPEATS_MIN = 3
 
@@ -127,8 +132,7 @@ def _load(world: World, services: np.ndarray, split: Split) -> np.ndarray:
 def _tell(world: World, split: Split, meta: pd.Series, values: np.ndarray, p: float) -> Evidence:
     now, usual = level(values, split.after), usual_level(values, split.before)
     holder = meta["instance"] or meta["service"]
-    unit = str(meta["unit"] or "")
-    unit = "" if unit.startswith("{") else "ratio" if unit == "1" else unit
+    unit = unit_of(str(meta["name"]), str(meta["unit"] or ""))
     name = "metric_rises" if _keeps_rising(values, split) else "metric_up" if now >= usual else "metric_down"
     message = {
         "entity": holder,
@@ -144,6 +148,13 @@ def _tell(world: World, split: Split, meta: pd.Series, values: np.ndarray, p: fl
         p=p if np.isfinite(p) else None,
         chart=chart(title, unit, world.timeline, values, split),
     )
+
+
+def unit_of(name: str, unit: str) -> str:
+    """The unit as people read it; from the metric's name where none is given."""
+    if unit:
+        return "ratio" if unit == "1" else unit.strip("{}")
+    return next((told for words, told in _NAMED_UNITS if words.search(name)), "")
 
 
 def _quantity(value: float, unit: str) -> str:

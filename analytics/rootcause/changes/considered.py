@@ -1,0 +1,94 @@
+"""Every recorded change around the onset and what speaks for or against it; what is believed is `judge`'s answer."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+import numpy as np
+import pandas as pd
+
+from analytics.rootcause.evidence.changes import KINDS
+from analytics.rootcause.split import Split
+from analytics.world import World
+from causeway.findings import ChangeSuspect, Message
+from causeway.window import HOUR_NS, MINUTE_NS
+
+CHANGES_MAX = 12
+EARLY_NS = 30 * MINUTE_NS  # a change that ran for longer without trouble is seldom the one
+_SINCE_NS = 2 * HOUR_NS
+_LATE_NS = MINUTE_NS  # clocks differ, and a release finishes after it began
+_REVISION = "vcs.ref.head.revision"
+
+
+def considered(
+    world: World, split: Split, suspects: Sequence[str], told: Sequence[ChangeSuspect], judged: Sequence[ChangeSuspect]
+) -> tuple[ChangeSuspect, ...]:
+    """Deploys, settings, flags and scalings around the onset, and the commits judged and not believed.
+
+    suspects: entities of the diagnosis, likeliest first. told: changes already believed, left out here with the
+    deploys that carried them. Possible ones first, then by nearness to the onset; at most CHANGES_MAX.
+    """
+    events = world.events
+    if not len(events):
+        return ()
+    onset_ns = int(world.timeline.times_ns[split.onset])
+    times = events["time_ns"].to_numpy(dtype=np.int64)
+    near = (times >= onset_ns - _SINCE_NS) & (times < world.window.end_ns) & events["kind"].isin(KINDS).to_numpy()
+    believed = {one.revision for one in told}
+    versions = _earlier_versions(events)
+    found = [
+        _weighed(event, versions.get(int(place), ""), onset_ns, suspects)
+        for place, event in events[near].iterrows()
+        if _about(event).get(_REVISION, "") not in believed - {""}
+    ]
+    found += [one for one in judged if one.revision not in believed]
+    found.sort(key=lambda one: (one.standing == "cleared", abs(one.time_ns - onset_ns), one.service, one.revision))
+    return tuple(found[:CHANGES_MAX])
+
+
+def _weighed(event: pd.Series, before: str, onset_ns: int, suspects: Sequence[str]) -> ChangeSuspect:
+    time_ns, service = int(event["time_ns"]), str(event["service"] or event["entity"])
+    place = list(suspects).index(service) if service in suspects else -1
+    ahead_ns = onset_ns - time_ns
+    if ahead_ns < -_LATE_NS:
+        name = "cleared_late"
+    elif place < 0:
+        name = "cleared_elsewhere"
+    else:
+        name = "cleared_early" if ahead_ns > EARLY_NS else "possible"
+    said = str(event["message"] or event["reason"] or "")
+    values = {
+        "kind": str(event["kind"]),
+        "change": f"{before} → {said}" if before and "→" not in said else said,
+        "service": service,
+        "time": time_ns,
+        "apart": abs(ahead_ns) / 1e9,
+        "rank": place + 1,
+    }
+    return ChangeSuspect(
+        revision=_about(event).get(_REVISION, ""),
+        kind=str(event["kind"]),
+        service=service,
+        time_ns=time_ns,
+        score=0.0 if name != "possible" else 0.5 ** (max(ahead_ns, 0) / EARLY_NS) / (place + 1),
+        reason=Message(f"rootcause.change_{name}", values),
+        standing="possible" if name == "possible" else "cleared",
+    )
+
+
+def _about(event: pd.Series) -> Mapping[str, str]:
+    return event["attributes"] or {}
+
+
+def _earlier_versions(events: pd.DataFrame) -> dict[int, str]:
+    """The version that ran before, by row of each deploy that says its own and has one before it."""
+    deploys = events[(events["kind"] == "deploy").to_numpy()].sort_values("time_ns", kind="stable")
+    running: dict[str, str] = {}
+    found: dict[int, str] = {}
+    for place, event in deploys.iterrows():
+        service, version = str(event["service"] or event["entity"]), _about(event).get("service.version", "")
+        if running.get(service, version) != version:
+            found[int(str(place))] = running[service]
+        if version:
+            running[service] = version
+    return found
