@@ -151,7 +151,8 @@ class Diagnosis:
     changes: recorded changes that explain it, best first; empty where none does. outside: how clearly the signs point
     to what nobody here changed (names that do not resolve, certificates, providers), in [0, 1]; outside_signs say
     which. considered: the other recorded changes around the onset, possible ones first, with why. margin: by how much
-    of its score the first hypothesis leads the second, in [0, 1]; None without a hypothesis. coverage: what was missing.
+    of its score the first hypothesis leads the second, in [0, 1]; None without a hypothesis. coverage: what
+    was missing.
     """
 
     window: Window

@@ -12,7 +12,7 @@ from causeway.messages import LANGUAGES, MISSING, catalogue, quantity, text
 
 HOME = Path(__file__).resolve().parent.parent
 PACKAGES = ("causeway", "collectors", "analytics", "forwarders", "dashboards")
-UNITS = {"", "%", "ratio", "ms", "s", "ns", "us", "B", "By", "bytes", "/s", "/min"}
+UNITS = {"", "%", "ratio", "ms", "s", "ns", "us", "B", "By", "bytes", "/s", "/min", "at"}
 
 
 @dataclass(frozen=True, slots=True)

@@ -60,7 +60,7 @@ def diagnose(world: World) -> Diagnosis:
         changes=changed.suspects,
         outside=changed.outside,
         outside_signs=outside_signs(world, split) if shown else (),
-        considered=considered(world, split, names, changed.suspects, changed.cleared) if shown else (),
+        considered=considered(world, split, shown, changed.suspects, changed.cleared) if shown else (),
         margin=_margin(judged, order) if shown else None,
         coverage=lacking(world),
     )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 
 import numpy as np
 import pandas as pd
@@ -10,23 +11,29 @@ import pandas as pd
 from analytics.rootcause.evidence.changes import KINDS
 from analytics.rootcause.split import Split
 from analytics.world import World
-from causeway.findings import ChangeSuspect, Message
+from causeway.findings import ChangeSuspect, Hypothesis, Message, MessageValue
 from causeway.window import HOUR_NS, MINUTE_NS
 
 CHANGES_MAX = 12
 EARLY_NS = 30 * MINUTE_NS  # a change that ran for longer without trouble is seldom the one
 _SINCE_NS = 2 * HOUR_NS
 _LATE_NS = MINUTE_NS  # clocks differ, and a release finishes after it began
+_STANDINGS = ("believed", "possible", "cleared")
 _REVISION = "vcs.ref.head.revision"
 
 
 def considered(
-    world: World, split: Split, suspects: Sequence[str], told: Sequence[ChangeSuspect], judged: Sequence[ChangeSuspect]
+    world: World,
+    split: Split,
+    suspects: Sequence[Hypothesis],
+    told: Sequence[ChangeSuspect],
+    judged: Sequence[ChangeSuspect],
 ) -> tuple[ChangeSuspect, ...]:
     """Deploys, settings, flags and scalings around the onset, and the commits judged and not believed.
 
-    suspects: entities of the diagnosis, likeliest first. told: changes already believed, left out here with the
-    deploys that carried them. Possible ones first, then by nearness to the onset; at most CHANGES_MAX.
+    suspects: the hypotheses, likeliest first; a deploy of a version that does worse is believed. told: changes
+    already believed, left out here; so are the deploys of a commit that is judged itself. Believed and possible ones
+    first, then by nearness to the onset; at most CHANGES_MAX.
     """
     events = world.events
     if not len(events):
@@ -35,14 +42,16 @@ def considered(
     times = events["time_ns"].to_numpy(dtype=np.int64)
     near = (times >= onset_ns - _SINCE_NS) & (times < world.window.end_ns) & events["kind"].isin(KINDS).to_numpy()
     believed = {one.revision for one in told}
+    explained = {one.revision for one in (*told, *judged)} - {""}
+    names, worse = [one.entity for one in suspects], _worse_versions(suspects)
     versions = _earlier_versions(events)
     found = [
-        _weighed(event, versions.get(int(place), ""), onset_ns, suspects)
+        _believed(_weighed(event, versions.get(int(place), ""), onset_ns, names), worse)
         for place, event in events[near].iterrows()
-        if _about(event).get(_REVISION, "") not in believed - {""}
+        if _about(event).get(_REVISION, "") not in explained
     ]
     found += [one for one in judged if one.revision not in believed]
-    found.sort(key=lambda one: (one.standing == "cleared", abs(one.time_ns - onset_ns), one.service, one.revision))
+    found.sort(key=lambda one: (_STANDINGS.index(one.standing), abs(one.time_ns - onset_ns), one.service, one.revision))
     return tuple(found[:CHANGES_MAX])
 
 
@@ -74,6 +83,24 @@ def _weighed(event: pd.Series, before: str, onset_ns: int, suspects: Sequence[st
         reason=Message(f"rootcause.change_{name}", values),
         standing="possible" if name == "possible" else "cleared",
     )
+
+
+def _worse_versions(suspects: Sequence[Hypothesis]) -> dict[str, Mapping[str, MessageValue]]:
+    """By service: the numbers of a new version that does worse than the old one beside it."""
+    return {
+        one.entity: evidence.reason.values
+        for one in suspects
+        for evidence in one.evidence_for
+        if evidence.reason.id == "rootcause.version_worse"
+    }
+
+
+def _believed(one: ChangeSuspect, worse: Mapping[str, Mapping[str, MessageValue]]) -> ChangeSuspect:
+    """A possible deploy as a believed one where the requests themselves show that the version does worse."""
+    if one.standing != "possible" or one.kind != "deploy" or one.service not in worse:
+        return one
+    reason = Message("rootcause.change_worse", {**worse[one.service], **one.reason.values})
+    return replace(one, standing="believed", reason=reason)
 
 
 def _about(event: pd.Series) -> Mapping[str, str]:
