@@ -7,16 +7,18 @@ from typing import Any
 from dash import html
 from dash.development.base_component import Component
 
+from analytics.rootcause.as_usual import looked_at, parted
 from causeway.findings import Diagnosis, Evidence, Hypothesis
 from causeway.messages import catalogue, quantity
 from causeway.window import Window
-from causeway.wire import sentence
 from dashboards.components.basics import aria, card
+from dashboards.components.candidates import family_words
 from dashboards.components.charts import graph
 from dashboards.components.incidents import confidence_word, sentence_like
 from dashboards.components.map_view import MapShown, map_edges, map_nodes
 from dashboards.components.service_map import service_map
 from dashboards.figures.evidence import evidence_figure
+from dashboards.figures.spark import spark_address
 from dashboards.judged import judged
 from dashboards.services import Services
 from dashboards.view import View
@@ -36,7 +38,7 @@ def hypothesis_card(view: View, one: Hypothesis, *, onset_ns: int | None, charts
         [
             html.Span(f"{one.rank}.", className="rank"),
             html.H2(_entity(view, one)),
-            html.Span(view.say("family", family=_family(view, one.family)), className="tag"),
+            html.Span(view.say("family", family=family_words(view, one.family)), className="tag"),
             html.Span(
                 [
                     html.Span(f"{view.say(confidence_word(share))} · {quantity(share, 'ratio')}"),
@@ -47,11 +49,11 @@ def hypothesis_card(view: View, one: Hypothesis, *, onset_ns: int | None, charts
         ],
         className="hypothesis-head",
     )
-    parts: list[Any] = [head, html.P(sentence_like(sentence(one.summary, view.language), one.entity)), _path(view, one)]
-    parts += _lines(view, one.evidence_for, against=False)
+    parts: list[Any] = [head, html.P(sentence_like(view.tell(one.summary), one.entity)), _path(view, one)]
+    parts += _lines(view, one.evidence_for, against=False, onset_ns=None if charts else onset_ns, small=not charts)
     if charts:
         parts.append(_charts(view, one, onset_ns))
-    parts += _lines(view, one.evidence_against, against=True)
+    parts += _against(view, one)
     first = " first" if one.rank == 1 else ""
     return html.Section([part for part in parts if part is not None], className=f"hypothesis{first}")
 
@@ -60,12 +62,6 @@ def _entity(view: View, one: Hypothesis) -> Component | str:
     if one.entity_type == "service":
         return html.A(one.entity, href=view.href(f"/service/{one.entity}"))
     return one.entity
-
-
-def _family(view: View, family: str) -> str:
-    """The family's name; itself where a plug-in brought one that we have no word for."""
-    key = f"pages.family_{family}"
-    return view.say(key) if key in catalogue(view.language) else family
 
 
 def _path(view: View, one: Hypothesis) -> Component | None:
@@ -79,28 +75,71 @@ def _path(view: View, one: Hypothesis) -> Component | None:
     return html.Div(steps, className="path")
 
 
-def _lines(view: View, evidence: tuple[Evidence, ...], *, against: bool) -> list[Component]:
+def _lines(
+    view: View, evidence: tuple[Evidence, ...], *, against: bool, onset_ns: int | None, small: bool
+) -> list[Component]:
     if not evidence:
-        return [html.Div(view.say("nothing_against"), className="dim small")] if against else []
+        return []
     title = html.Div(view.say("evidence_against" if against else "evidence_for"), className="evidence-title")
-    lines = [evidence_line(view, one, against=against) for one in evidence[:LINES_MAX]]
-    return [title, html.Ul(lines, className="evidence-list")]
+    shown = evidence[:LINES_MAX]
+    lines = [evidence_line(view, one, against=against, picture=small, onset_ns=onset_ns) for one in shown]
+    return [title, html.Ul(lines, className="evidence-list"), *_more(view, len(evidence) - len(shown))]
 
 
-def evidence_line(view: View, one: Evidence, *, against: bool, named: bool = False) -> Component:
-    """One observation in words, with its sign and how unusual it is."""
-    words = sentence(one.reason, view.language)
+def _more(view: View, left: int) -> list[Component]:
+    return [html.Div(view.say("and_more", count=left), className="dim small")] if left > 0 else []
+
+
+def _against(view: View, one: Hypothesis) -> list[Component]:
+    """What speaks against it; families that found nothing unusual in one line, and what nobody could look at."""
+    against, usual = parted(one.evidence_against)
+    lines = [evidence_line(view, evidence, against=True) for evidence in against[:LINES_MAX]]
+    if usual:
+        named = [
+            view.say("diagnosis.as_usual_one", family=family_words(view, evidence.family), count=looked_at(evidence))
+            for evidence in usual
+        ]
+        words = view.say("diagnosis.as_usual", families=view.say("comma").join(named))
+        lines.append(_line("−", "against", sentence_like(words, ""), ""))
+    lines += [_line("◌", "against", view.tell(message), "") for message in one.unseen]
+    if not against and not usual:
+        lines.insert(0, _line("−", "against", view.say("nothing_against"), ""))
+    title = html.Div(view.say("evidence_against"), className="evidence-title")
+    return [title, html.Ul(lines, className="evidence-list"), *_more(view, len(against) - LINES_MAX)]
+
+
+def _line(sign: str, side: str, body: Any, aside: Any) -> Component:
+    return html.Li(
+        [
+            html.Span(sign, className=f"sign {side}"),
+            html.Span(body),
+            html.Span(aside, className="dim small aside"),
+        ]
+    )
+
+
+def evidence_line(
+    view: View,
+    one: Evidence,
+    *,
+    against: bool,
+    named: bool = False,
+    picture: bool = False,
+    onset_ns: int | None = None,
+) -> Component:
+    """One observation in words, with its sign and how unusual it is; `picture`: its series drawn small beside it."""
+    words = view.tell(one.reason)
     body: list[Any] = [html.Span(one.entity, className="strong"), view.say("colon"), words] if named else [words]
     if one.link:
         body += [" ", html.A(view.say("records"), href=one.link)]
     rarity = view.say("p_value", p=_chance(one.p)) if one.p is not None else ""
-    return html.Li(
-        [
-            html.Span("−" if against else "+", className=f"sign {'against' if against else 'for'}"),
-            html.Span(body),
-            html.Span(rarity, className="dim small"),
-        ]
-    )
+    drawn = spark_address(one.chart, view.theme, onset_ns=onset_ns) if picture and one.chart is not None else None
+    aside = [rarity] if drawn is None else [rarity, html.Img(src=drawn, alt=_drawn_words(view, one), className="spark")]
+    return _line("−" if against else "+", "against" if against else "for", body, aside)
+
+
+def _drawn_words(view: View, one: Evidence) -> str:
+    return "" if one.chart is None else view.tell(one.chart.title)
 
 
 def _chance(p: float) -> str:
@@ -127,7 +166,7 @@ def _charts(view: View, one: Hypothesis, onset_ns: int | None) -> Component | No
 
 def _chart(view: View, key: str, evidence: Evidence, onset_ns: int | None, window: Window) -> Component:
     assert evidence.chart is not None
-    title = sentence(evidence.chart.title, view.language)
+    title = view.tell(evidence.chart.title)
     named = title if evidence.entity in title else f"{evidence.entity} · {title}"
     figure = evidence_figure(view, evidence.chart, onset_ns=onset_ns, window=window)
     return html.Div([html.Div(named, className="caption"), graph(key, figure, label=named)], className="evidence-chart")
@@ -163,7 +202,7 @@ def symptom_charts(view: View, diagnosis: Diagnosis) -> Component | None:
     charts = [
         html.Div(
             [
-                html.Div(sentence(one.chart.title, view.language), className="caption"),
+                html.Div(view.tell(one.chart.title), className="caption"),
                 graph(f"symptom-{i}", evidence_figure(view, one.chart, onset_ns=diagnosis.onset_ns), label=one.entity),
             ],
             className="evidence-chart",

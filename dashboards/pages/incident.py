@@ -10,13 +10,14 @@ from dash.development.base_component import Component
 
 from causeway.errors import CausewayError
 from causeway.findings import Diagnosis, DiagnosisVerdict, Incident, Verdict
-from causeway.messages import quantity
-from causeway.wire import sentence
+from causeway.messages import catalogue, quantity
 from dashboards.components.basics import answer, card, heading, mark, page_body
+from dashboards.components.candidates import candidates, family_words
 from dashboards.components.changes import what_changed
 from dashboards.components.hypotheses import evidence_line, hypothesis_card, path_map, symptom_charts
 from dashboards.components.incidents import cause_words, lasting
 from dashboards.components.states import nothing
+from dashboards.components.suspect_changes import change_verdicts, missing_signals, outside_signs
 from dashboards.components.timeline import Moment, timeline
 from dashboards.page import Page
 from dashboards.services import Services
@@ -42,14 +43,22 @@ def render(view: View, services: Services, values: Mapping[str, str]) -> Compone
         )
     diagnosis = incident.diagnosis
     over = incident.resolved_ns is not None
-    said = view.join([sentence(incident.summary, view.language), cause_words(view, diagnosis)])
+    said = view.join([view.tell(incident.summary), cause_words(view, diagnosis)])
     parts: list[Any] = [
         heading(f"INC-{incident.id} · {incident.entity}", note=_note(view, incident)),
         answer(view, Verdict.OK if over else incident.verdict, said),
-        card(view.say("timeline"), html.Div(timeline(view, _moments(view, services, incident)), id="live-timeline")),
+        card(
+            view.say("timeline"),
+            html.Div(timeline(view, _moments(view, services, incident)), id="live-timeline"),
+            note=_compared(view, diagnosis),
+        ),
+        candidates(view, diagnosis),
         *_causes(view, services, diagnosis),
+        change_verdicts(view, diagnosis),
+        outside_signs(view, diagnosis),
         symptom_charts(view, diagnosis),
         _ruled_out(view, diagnosis),
+        missing_signals(view, diagnosis.coverage),
     ]
     return page_body([part for part in parts if part is not None])
 
@@ -70,6 +79,11 @@ def _note(view: View, incident: Incident) -> list[Any]:
         there = view.address.to_window(window, f"/impact/{cause}")
         parts += [" · ", html.A(view.say("impactpages.blast_of", service=cause), href=there)]
     return parts
+
+
+def _compared(view: View, diagnosis: Diagnosis) -> str:
+    usual = diagnosis.baseline
+    return view.say("compared_with", span=view.span_of(usual), length=usual.duration_ns / 1e9)
 
 
 def _moments(view: View, services: Services, incident: Incident) -> list[Moment]:
@@ -107,17 +121,30 @@ def _causes(view: View, services: Services, diagnosis: Diagnosis) -> list[Compon
 
 def _examined(view: View, diagnosis: Diagnosis) -> Component:
     counted = [
-        html.Li([html.Span(), html.Span(name, className="words"), html.Span(quantity(number), className="when")])
+        html.Li(
+            [
+                html.Span(),
+                html.Span(_examined_words(view, name), className="words"),
+                html.Span(quantity(number), className="when"),
+            ]
+        )
         for name, number in diagnosis.examined.items()
     ]
     return html.Div([nothing(view.say("no_hypotheses")), html.Ul(counted, className="rows")])
 
 
+def _examined_words(view: View, name: str) -> str:
+    key = f"pages.examined_{name}"
+    return view.say(key) if key in catalogue(view.language) else family_words(view, name)
+
+
 def _ruled_out(view: View, diagnosis: Diagnosis) -> Component | None:
-    if not diagnosis.ruled_out:
+    shown = {one.entity for one in diagnosis.hypotheses[:HYPOTHESES_MAX]}  # their cards say it
+    ruled_out = [one for one in diagnosis.ruled_out if one.entity not in shown]
+    if not ruled_out:
         return None
-    lines = [evidence_line(view, one, against=True, named=True) for one in diagnosis.ruled_out[:RULED_OUT_MAX]]
-    left = len(diagnosis.ruled_out) - RULED_OUT_MAX
+    lines = [evidence_line(view, one, against=True, named=True) for one in ruled_out[:RULED_OUT_MAX]]
+    left = len(ruled_out) - RULED_OUT_MAX
     more = [html.Div(view.say("and_more", count=left), className="dim")] if left > 0 else []
     return card(view.say("ruled_out"), [html.Ul(lines, className="evidence-list"), *more])
 
