@@ -120,9 +120,11 @@ class Alertmanager:
         said = {"summary": sentence(alert.summary, self._language)}
         if alert.cause is not None:
             cause = Message("alert.cause", {"cause": alert.cause, "confidence": alert.confidence})
-            said["description"] = text(cause, self._language)
+            words = [text(cause, self._language)]
         else:
-            said["description"] = text("alert.no_cause", self._language)
+            words = [text("alert.no_cause", self._language)]
+        words += [sentence(one, self._language) for one in alert.details]
+        said["description"] = ("" if self._language == "zh-CN" else " ").join(words)
         if alert.impact is not None:
             said["impact"] = quantity(alert.impact)
         return said

@@ -7,8 +7,11 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any, Protocol
 
-from causeway.findings import DiagnosisVerdict, Incident, Message, Verdict
+from causeway.findings import Diagnosis, DiagnosisVerdict, Incident, Message, Verdict
 from causeway.messages import LANGUAGES
+
+
+CANDIDATES_MAX = 3  # named in an alert without a clear cause
 
 
 class AlertStatus(StrEnum):
@@ -23,7 +26,7 @@ class Alert:
     """An incident as the outside world is told of it.
 
     key: the same for as long as the incident lasts (`INC-12`). entity: where users suffer; cause: the service at fault,
-    None while unclear. superseded: verdicts it was told with before. ends_ns: None while it fires.
+    None while unclear. details: what speaks for it, which change is believed. superseded: verdicts it was told with before. ends_ns: None while it fires.
     """
 
     key: str
@@ -38,6 +41,7 @@ class Alert:
     impact: float | None = None
     superseded: tuple[Verdict, ...] = ()
     link: str | None = None
+    details: tuple[Message, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,4 +96,21 @@ def alert_of(incident: Incident, common: Common, *, superseded: tuple[Verdict, .
         impact=incident.impact,
         superseded=superseded,
         link=f"{common.dashboard_url.rstrip('/')}/incident/{incident.id}",
+        details=details_of(incident.diagnosis),
     )
+
+
+def details_of(diagnosis: Diagnosis) -> tuple[Message, ...]:
+    """What is worth a sentence in an alert: what the first cause does and its strongest evidence, or who else it may
+    be; the change believed to have done it, or that the signs point outside."""
+    told: list[Message] = []
+    if diagnosis.verdict is DiagnosisVerdict.CAUSE_FOUND and diagnosis.hypotheses:
+        told += [one.reason for one in diagnosis.hypotheses[0].evidence_for[:1]]
+    elif diagnosis.hypotheses:
+        names = ", ".join(one.entity for one in diagnosis.hypotheses[:CANDIDATES_MAX])
+        told.append(Message("alert.candidates", {"names": names}))
+    believed = [one.reason for one in (*diagnosis.changes, *diagnosis.considered) if one.standing == "believed"]
+    told += believed[:1]
+    if diagnosis.outside_signs and not believed:
+        told.append(Message("alert.outside"))
+    return tuple(told)

@@ -8,6 +8,7 @@ from analytics.rootcause import wording
 from analytics.rootcause.calibration import corrected
 from analytics.rootcause.changes.considered import considered
 from analytics.rootcause.changes.judge import judge_changes
+from analytics.rootcause.changes.outside import SHARE_MIN
 from analytics.rootcause.changes.outside_signs import outside_signs
 from analytics.rootcause.combine import p_of, scores
 from analytics.rootcause.coverage import lacking, lacking_of
@@ -59,7 +60,7 @@ def diagnose(world: World) -> Diagnosis:
         examined=_examined(world, judged),
         changes=changed.suspects,
         outside=changed.outside,
-        outside_signs=outside_signs(world, split) if shown else (),
+        outside_signs=outside_signs(world, split) if shown and changed.outside >= SHARE_MIN else (),
         considered=considered(world, split, shown, changed.suspects, changed.cleared) if shown else (),
         margin=_margin(judged, order) if shown else None,
         coverage=lacking(world),

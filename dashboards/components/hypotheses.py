@@ -100,7 +100,7 @@ def _against(view: View, one: Hypothesis) -> list[Component]:
             for evidence in usual
         ]
         words = view.say("diagnosis.as_usual", families=view.say("comma").join(named))
-        lines.append(_line("−", "against", sentence_like(words, ""), ""))
+        lines.append(_line("−", "against", words[:1].upper() + words[1:], ""))
     lines += [_line("◌", "against", view.tell(message), "") for message in one.unseen]
     if not against and not usual:
         lines.insert(0, _line("−", "against", view.say("nothing_against"), ""))

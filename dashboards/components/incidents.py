@@ -62,7 +62,8 @@ def cause_words(view: View, diagnosis: Diagnosis) -> str:
             cause=sentence_like(sentence(first.summary, view.language).rstrip(".。"), first.entity),
             confidence=view.say(confidence_word(first.confidence)),
         )
-    if diagnosis.verdict is DiagnosisVerdict.NO_CLEAR_CAUSE:
+    unclear = diagnosis.verdict is DiagnosisVerdict.NO_CLEAR_CAUSE
+    if unclear and not diagnosis.summary.id.startswith("rootcause.unclear"):  # which says it already
         return view.say("no_clear_cause")
     return ""
 

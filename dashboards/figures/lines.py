@@ -74,7 +74,7 @@ def lines_figure(
     figure.update_xaxes(range=ends, type="date", tickformat="%H:%M", hoverformat="%H:%M:%S", nticks=6)
     _value_axis(figure, lines, unit, usual, logarithmic=logarithmic)
     for change in changes:
-        _mark_change(figure, view, change, offset_ns)
+        _mark_change(figure, view, change, offset_ns, late=change.time_ns > shown.end_ns - shown.duration_ns // 4)
     return figure
 
 
@@ -136,7 +136,8 @@ def nice_ticks(top: float, count: int = 4) -> list[float]:
     return [step * i for i in range(int(np.ceil(top / step - 1e-9)) + 1)]
 
 
-def _mark_change(figure: go.Figure, view: View, change: Change, offset_ns: int) -> None:
+def _mark_change(figure: go.Figure, view: View, change: Change, offset_ns: int, *, late: bool) -> None:
+    """late: so near the end that the label fits only to the left of its line."""
     x = moments(np.array([change.time_ns]), offset_ns)[0]
     figure.add_shape(
         type="line", x0=x, x1=x, y0=0, y1=1, yref="paper", line={"color": view.theme.dimmed, "width": 1, "dash": "dot"}
@@ -147,8 +148,8 @@ def _mark_change(figure: go.Figure, view: View, change: Change, offset_ns: int) 
         yref="paper",
         text=change.label.replace("<", "&lt;"),
         showarrow=False,
-        xanchor="left",
+        xanchor="right" if late else "left",
         yanchor="top",
-        xshift=3,
+        xshift=-3 if late else 3,
         font={"size": 10.5, "color": view.theme.dimmed},
     )

@@ -125,12 +125,14 @@ def _examined(view: View, diagnosis: Diagnosis) -> Component:
             [
                 html.Span(),
                 html.Span(_examined_words(view, name), className="words"),
-                html.Span(quantity(number), className="when"),
+                html.Span(quantity(number) if number else view.say("nothing_to_see"), className="when"),
             ]
         )
         for name, number in diagnosis.examined.items()
     ]
-    return html.Div([nothing(view.say("no_hypotheses")), html.Ul(counted, className="rows")])
+    quiet = diagnosis.verdict is DiagnosisVerdict.NO_ANOMALY
+    said = "nothing_unusual" if quiet and diagnosis.examined.get("observations") else "no_hypotheses"
+    return html.Div([nothing(view.say(said)), html.Ul(counted, className="rows")])
 
 
 def _examined_words(view: View, name: str) -> str:

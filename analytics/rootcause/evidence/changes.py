@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
+from dataclasses import replace
 
 import numpy as np
 
@@ -128,6 +129,8 @@ def _compare(
         named[0],
         Message("rootcause.version_worse" if worse else "rootcause.version_same", values),
         p=float(rise[0]),
-        chart=chart(Message("rootcause.chart_version", values), "ratio", world.timeline, ratio),
+        chart=replace(
+            chart(Message("rootcause.chart_version", values), "ratio", world.timeline, ratio), low=0.0, high=number(old)
+        ),
     )
     return evidence, float(max(new - old, 0.0) * new_calls[split.after].sum())
