@@ -8,7 +8,16 @@ from rich.text import Text
 
 from analytics.output import Cell, Column, Page
 from analytics.rootcause.as_usual import looked_at, parted
-from causeway.findings import ChangeSuspect, Diagnosis, DiagnosisVerdict, Evidence, Hypothesis, Message, Symptom
+from causeway.findings import (
+    ChangeSuspect,
+    Diagnosis,
+    DiagnosisVerdict,
+    Evidence,
+    Hypothesis,
+    Message,
+    MessageValue,
+    Symptom,
+)
 from causeway.messages import catalogue, quantity
 from causeway.window import iso
 
@@ -62,7 +71,12 @@ def family_words(family: str, page: Page) -> str:
 
 def _show_hypothesis(one: Hypothesis, page: Page) -> None:
     score = quantity(one.score)
-    values = {"rank": one.rank, "entity": one.entity, "confidence": one.confidence, "score": score}
+    values: dict[str, MessageValue] = {
+        "rank": one.rank,
+        "entity": one.entity,
+        "confidence": one.confidence,
+        "score": score,
+    }
     page.heading(Message("diagnosis.hypothesis", values))
     page.line(f"  {page.words(one.summary)}")
     if len(one.path) > 1:

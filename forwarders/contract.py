@@ -10,7 +10,6 @@ from typing import Any, Protocol
 from causeway.findings import Diagnosis, DiagnosisVerdict, Incident, Message, Verdict
 from causeway.messages import LANGUAGES
 
-
 CANDIDATES_MAX = 3  # named in an alert without a clear cause
 
 
@@ -26,7 +25,8 @@ class Alert:
     """An incident as the outside world is told of it.
 
     key: the same for as long as the incident lasts (`INC-12`). entity: where users suffer; cause: the service at fault,
-    None while unclear. details: what speaks for it, which change is believed. superseded: verdicts it was told with before. ends_ns: None while it fires.
+    None while unclear. details: what speaks for it, which change is believed. superseded: verdicts it was told with
+    before. ends_ns: None while it fires.
     """
 
     key: str

@@ -10,7 +10,7 @@ import pandas as pd
 from analytics.anomalies.counts import rate_shift_p
 from analytics.rootcause.split import Split
 from analytics.world import World
-from causeway.findings import Evidence, Message
+from causeway.findings import Evidence, Message, MessageValue
 
 CALLS_MIN = 8  # requests of an instance, and of the others, below which nothing is told
 P_MAX = 0.01  # corrected for the number of instances
@@ -93,7 +93,7 @@ def _one(
     found: _Instances, worst: int, service: str, family: str, levels: tuple[float, float], p: float | None
 ) -> Evidence:
     now, others = levels
-    values = {
+    values: dict[str, MessageValue] = {
         "instance": str(found.names[worst]),
         "now": now,
         "others": others,

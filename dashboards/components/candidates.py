@@ -20,7 +20,7 @@ def candidates(view: View, diagnosis: Diagnosis) -> Component | None:
     if not shown:
         return None
     most = max((one.score for one in shown), default=0.0)
-    parts = [html.Ol([_bar(view, one, most) for one in shown], className="candidates")]
+    parts: list[Component] = [html.Ol([_bar(view, one, most) for one in shown], className="candidates")]
     left = len(diagnosis.hypotheses) - len(shown)
     if left > 0:
         parts.append(html.Div(view.say("and_more", count=left), className="dim"))

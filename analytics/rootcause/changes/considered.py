@@ -35,7 +35,7 @@ def considered(
     already believed, left out here; so are the deploys of a commit that is judged itself. Believed and possible ones
     first, then by nearness to the onset; at most CHANGES_MAX.
     """
-    events = world.events
+    events = world.events.reset_index(drop=True)
     if not len(events):
         return ()
     onset_ns = int(world.timeline.times_ns[split.onset])
@@ -46,8 +46,8 @@ def considered(
     names, worse = [one.entity for one in suspects], _worse_versions(suspects)
     versions = _earlier_versions(events)
     found = [
-        _believed(_weighed(event, versions.get(int(place), ""), onset_ns, names), worse)
-        for place, event in events[near].iterrows()
+        _believed(_weighed(event, versions.get(place, ""), onset_ns, names), worse)
+        for place, event in zip(np.flatnonzero(near).tolist(), _rows(events[near]), strict=True)
         if _about(event).get(_REVISION, "") not in explained
     ]
     found += [one for one in judged if one.revision not in believed]
@@ -66,7 +66,7 @@ def _weighed(event: pd.Series, before: str, onset_ns: int, suspects: Sequence[st
     else:
         name = "cleared_early" if ahead_ns > EARLY_NS else "possible"
     said = str(event["message"] or event["reason"] or "")
-    values = {
+    values: dict[str, MessageValue] = {
         "kind": str(event["kind"]),
         "change": f"{before} → {said}" if before and "→" not in said else said,
         "service": service,
@@ -103,19 +103,24 @@ def _believed(one: ChangeSuspect, worse: Mapping[str, Mapping[str, MessageValue]
     return replace(one, standing="believed", reason=reason)
 
 
+def _rows(events: pd.DataFrame) -> list[pd.Series]:
+    return [event for _, event in events.iterrows()]
+
+
 def _about(event: pd.Series) -> Mapping[str, str]:
     return event["attributes"] or {}
 
 
 def _earlier_versions(events: pd.DataFrame) -> dict[int, str]:
     """The version that ran before, by row of each deploy that says its own and has one before it."""
-    deploys = events[(events["kind"] == "deploy").to_numpy()].sort_values("time_ns", kind="stable")
+    places = np.flatnonzero((events["kind"] == "deploy").to_numpy())
+    places = places[np.argsort(events["time_ns"].to_numpy()[places], kind="stable")]
     running: dict[str, str] = {}
     found: dict[int, str] = {}
-    for place, event in deploys.iterrows():
+    for place, event in zip(places.tolist(), _rows(events.iloc[places]), strict=True):
         service, version = str(event["service"] or event["entity"]), _about(event).get("service.version", "")
         if running.get(service, version) != version:
-            found[int(str(place))] = running[service]
+            found[place] = running[service]
         if version:
             running[service] = version
     return found

@@ -21,7 +21,7 @@ from analytics.rootcause.changes.diffs import Harm, harm_of
 from analytics.rootcause.changes.outside import SHARE_MIN, outside_share
 from analytics.rootcause.split import Split
 from analytics.world import World
-from causeway.findings import ChangeSuspect, Message
+from causeway.findings import ChangeSuspect, Message, MessageValue
 from causeway.window import HOUR_NS, MINUTE_NS
 
 SCORE_MIN = 0.12
@@ -104,7 +104,11 @@ def _cleared_by(one: ChangeSuspect, harm: Harm, weighed: tuple[float, float], on
 def _suspect(event: pd.Series, about: Mapping[str, str], judged: tuple[Harm, str, float]) -> ChangeSuspect:
     harm, service, score = judged
     revision = about.get(_REVISION, "") or str(event["entity"])
-    values = {"change": str(event["message"]), "service": service, "time": int(event["time_ns"])}
+    values: dict[str, MessageValue] = {
+        "change": str(event["message"]),
+        "service": service,
+        "time": int(event["time_ns"]),
+    }
     return ChangeSuspect(
         revision=revision,
         kind=str(event["kind"]),

@@ -8,7 +8,7 @@ from analytics.rootcause.changes.outside import BEFORE_NS, EXPIRY, SEVERITY_MIN,
 from analytics.rootcause.evidence.metrics import unit_of
 from analytics.rootcause.split import Split
 from analytics.world import World
-from causeway.findings import Evidence, Message
+from causeway.findings import Evidence, Message, MessageValue
 from causeway.messages import quantity
 
 SIGNS_MAX = 4
@@ -29,17 +29,12 @@ def _reported(world: World, split: Split) -> list[Evidence]:
     times = events["time_ns"].to_numpy(dtype=np.int64)
     near = (times >= onset_ns - BEFORE_NS) & (times < world.window.end_ns + BEFORE_NS)
     chosen = events[near & (events["reason"] == "status").to_numpy() & (events["kind"] == "other").to_numpy()]
-    return [
-        Evidence(
-            "changes",
-            str(row.entity),
-            Message(
-                "rootcause.outside_reported",
-                {"entity": str(row.entity), "time": int(row.time_ns), "message": str(row.message)[:TEMPLATE_TEXT_MAX]},
-            ),
-        )
-        for row in chosen.itertuples()
-    ]
+    told = zip(chosen["time_ns"].tolist(), chosen["entity"].astype(str), chosen["message"].astype(str), strict=True)
+    found = []
+    for time_ns, entity, message in told:
+        values: dict[str, MessageValue] = {"entity": entity, "time": time_ns, "message": message[:TEMPLATE_TEXT_MAX]}
+        found.append(Evidence("changes", entity, Message("rootcause.outside_reported", values)))
+    return found
 
 
 def _expired(world: World, split: Split) -> list[Evidence]:

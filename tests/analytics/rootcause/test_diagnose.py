@@ -113,7 +113,7 @@ def test_a_bad_release_is_named_with_its_version_and_event() -> None:
     """The new version is compared with the old one beside it, and the deploy before the onset is told."""
     best = diagnose(_world("release")).hypotheses[0]
     told = " ".join(text(evidence.reason) for evidence in best.evidence_for)
-    assert best.family == "changes" and "1.1.0" in told and "deploy" in told
+    assert best.family == "changes" and "1.1.0" in told and "Deployed" in told
 
 
 def test_a_crashed_instance_is_named() -> None:
