@@ -40,7 +40,7 @@ def lacking_of(world: World, entity: str) -> tuple[Message, ...]:
     return tuple(
         Message(f"rootcause.unseen_{signal}", {"entity": entity})
         for signal in SIGNALS
-        if not there[signal] and sum(world.seen.get(signal, (0, 0)))
+        if not there[signal] and any(world.seen.get(signal, (0, 0)))
     )
 
 

@@ -8,7 +8,7 @@ from dash import html
 from dash.development.base_component import Component
 
 from analytics.rootcause.as_usual import looked_at, parted
-from causeway.findings import Diagnosis, Evidence, Hypothesis
+from causeway.findings import Diagnosis, Evidence, Hypothesis, Symptom
 from causeway.messages import catalogue, quantity
 from causeway.window import Window
 from dashboards.components.basics import aria, card
@@ -177,6 +177,12 @@ def _indicator(view: View, name: str) -> str:
     return view.say(key) if key in catalogue(view.language) else name
 
 
+def _place(one: Symptom) -> str:
+    """The entry point, and which of its operations where that is known."""
+    operation = None if one.chart is None else one.chart.title.values.get("operation")
+    return f"{one.entity} {operation}" if operation else one.entity
+
+
 def symptom_charts(view: View, diagnosis: Diagnosis) -> Component | None:
     """What users notice, against what is usual."""
     if not diagnosis.symptoms:
@@ -188,7 +194,7 @@ def symptom_charts(view: View, diagnosis: Diagnosis) -> Component | None:
                 html.Span(
                     view.say(
                         "symptom",
-                        entity=one.entity,
+                        entity=_place(one),
                         value=quantity(one.value, one.unit),
                         usual=quantity(one.usual, one.unit),
                     ),

@@ -9,7 +9,7 @@ from dash import html
 from dash.development.base_component import Component
 
 from causeway.errors import CausewayError
-from causeway.findings import Diagnosis, DiagnosisVerdict, Incident, Verdict
+from causeway.findings import ChangeSuspect, Diagnosis, DiagnosisVerdict, Incident, Verdict
 from causeway.messages import catalogue, quantity
 from dashboards.components.basics import answer, card, heading, mark, page_body
 from dashboards.components.candidates import candidates, family_words
@@ -88,18 +88,29 @@ def _compared(view: View, diagnosis: Diagnosis) -> str:
 
 def _moments(view: View, services: Services, incident: Incident) -> list[Moment]:
     diagnosis = incident.diagnosis
-    found = [Moment(incident.opened_ns, view.say("moment_opened"), incident.verdict)]
+    found = []
     if diagnosis.onset_ns is not None:
         found.append(Moment(diagnosis.onset_ns, view.say("moment_onset"), Verdict.CRITICAL))
+    found.append(Moment(incident.opened_ns, view.say("moment_opened"), incident.verdict))
     if incident.resolved_ns is not None:
         found.append(Moment(incident.resolved_ns, view.say("moment_resolved"), Verdict.OK))
     try:
         changes = what_changed(view, services.world(diagnosis.window))
     except CausewayError:
         changes = []  # the telemetry of that time may be gone; the incident remains
-    near = [change for change in changes if change.kind != "template"][:MOMENTS_MAX]
+    suspects = [one for one in (*diagnosis.changes, *diagnosis.considered) if one.standing != "cleared"][:MOMENTS_MAX]
+    found += [_suspected(view, one) for one in suspects]
+    told = {one.time_ns for one in suspects}
+    others = (change for change in changes if change.kind != "template" and change.time_ns not in told)
+    near = list(others)[: MOMENTS_MAX - len(suspects)]
     found += [Moment(change.time_ns, f"{change.service}{view.say('colon')}{change.words}", None) for change in near]
     return sorted(found, key=lambda moment: moment.time_ns)
+
+
+def _suspected(view: View, one: ChangeSuspect) -> Moment:
+    named = str(one.reason.values.get("change") or one.revision)
+    standing = view.say(f"diagnosis.mark_{one.standing}")
+    return Moment(one.time_ns, f"{one.service}{view.say('colon')}{named} ({standing})", None)
 
 
 def _causes(view: View, services: Services, diagnosis: Diagnosis) -> list[Component | None]:
