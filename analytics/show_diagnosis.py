@@ -36,10 +36,10 @@ def show_diagnosis(diagnosis: Diagnosis, page: Page) -> None:
     ends = {"from": iso(window.start_ns), "to": iso(window.end_ns)}
     page.line(Message("graph.diagnosis_title", ends), style="bold")
     verdict = page.words(Message(f"diagnosis.verdict_{diagnosis.verdict.value}"))
-    page.line(Text.assemble((verdict, STYLES[diagnosis.verdict]), " ", page.words(diagnosis.summary)))
+    gap = "" if page.language == "zh-CN" else " "
+    page.line(Text.assemble((verdict, STYLES[diagnosis.verdict]), gap, page.words(diagnosis.summary)))
     since = [] if diagnosis.onset_ns is None else [Message("diagnosis.since", {"time": diagnosis.onset_ns})]
     compared = {"from": usual.start_ns, "to": usual.end_ns, "length": usual.duration_ns / 1e9}
-    gap = "" if page.language == "zh-CN" else " "
     page.line(gap.join(page.words(one) for one in (*since, Message("diagnosis.compared", compared))))
     if diagnosis.hypotheses:
         page.line(lead(diagnosis))

@@ -72,7 +72,7 @@ def instant(time_ns: int, clock: tzinfo | None = None) -> str:
 def quantity(value: float | None, unit: str = "") -> str:
     """A number as people read it: three significant digits, a fitting scale, its unit, − for minus.
 
-    Units: `ratio` or `%` (value is a ratio), `ms` (1,500 → 1.5 s), `s`, `B` (1024s), `/s`, `/min`,
+    Units: `ratio` or `%` (value is a ratio), `ms` (1,500 → 1.5 s), `s`, `B` and `B/s` (1024s), `/s`, `/min`,
     "" (1.2 k). Missing (None, NaN) is `–`.
     """
     if value is None or math.isnan(value):
@@ -90,6 +90,8 @@ def _scale(value: float, unit: str) -> tuple[float, str]:
         return _duration(value * {"ns": 1e-6, "us": 1e-3, "ms": 1.0, "s": 1e3}[unit])
     if unit in {"B", "By", "bytes"}:
         return _stepped(value, 1024.0, ("B", "KiB", "MiB", "GiB", "TiB", "PiB"), "")
+    if unit in {"B/s", "By/s"}:
+        return _stepped(value, 1024.0, ("B/s", "KiB/s", "MiB/s", "GiB/s", "TiB/s"), "")
     return _stepped(value, 1000.0, ("", "k", "M", "G", "T"), unit)
 
 

@@ -10,6 +10,7 @@ from analytics.rootcause.judged import Judged
 from causeway.findings import Evidence, Message
 
 FOR_PER_FAMILY_MAX = 3
+ROWS_MAX = 12  # looked through for that many that differ
 P_FOR = 0.05
 P_AGAINST = 0.2
 
@@ -50,8 +51,14 @@ def evidence_against(judged: Judged, node: int) -> tuple[Evidence, ...]:
 def _rows(judged: Judged, node: int, family: int) -> list[Evidence]:
     seen = judged.observed[family]
     mine = np.flatnonzero((seen.entities == judged.found.entities[node]) & (np.nan_to_num(seen.p, nan=1.0) < P_FOR))
-    best = mine[np.argsort(seen.p[mine], kind="stable")][:FOR_PER_FAMILY_MAX]
-    return [seen.tell(int(row)) for row in best]
+    told: list[Evidence] = []
+    for row in mine[np.argsort(seen.p[mine], kind="stable")][:ROWS_MAX]:
+        one = seen.tell(int(row))
+        if one.reason not in [other.reason for other in told]:  # a bad edge speaks for its end on more than one side
+            told.append(one)
+        if len(told) == FOR_PER_FAMILY_MAX:
+            break
+    return told
 
 
 def _quiet_callees(judged: Judged, node: int) -> Evidence | None:

@@ -260,3 +260,11 @@ def test_an_answer_survives_being_stored() -> None:
     for one in document["hypotheses"]:
         del one["score"], one["unseen"]
     assert from_json(Diagnosis, document).hypotheses[0].entity == "payment"
+
+
+@pytest.mark.parametrize("kind", ["latency", "errors", "crash", "release", "slow_db"])
+def test_no_candidate_says_a_thing_twice(kind: str) -> None:
+    """Each sentence for or against a candidate stands there once, and none speaks on both sides."""
+    for one in _answer(kind).hypotheses:
+        said = [text(evidence.reason) for evidence in (*one.evidence_for, *one.evidence_against)]
+        assert len(said) == len(set(said))
