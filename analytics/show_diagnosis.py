@@ -71,9 +71,12 @@ def family_words(family: str, page: Page) -> str:
 
 def _show_hypothesis(one: Hypothesis, page: Page) -> None:
     score = quantity(one.score)
+    key = f"graph.type_{one.entity_type}"
+    kind = page.words(Message(key)) if key in catalogue(page.language) else one.entity_type
     values: dict[str, MessageValue] = {
         "rank": one.rank,
         "entity": one.entity,
+        "type": kind,
         "confidence": one.confidence,
         "score": score,
     }

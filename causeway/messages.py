@@ -34,7 +34,7 @@ def catalogue(language: str) -> Mapping[str, str]:
     return found
 
 
-def text(message: Message | str, language: str = "en", *, clock: tzinfo | None = None, **values: MessageValue) -> str:
+def text(message: Message | str, language: str = "en", clock: tzinfo | None = None, /, **values: MessageValue) -> str:
     """The sentence in that language. Numbers are written to three significant digits with their unit.
 
     A placeholder may name a unit: `{share:%}`, `{latency:ms}`, `{rate:/s}`, `{size:B}`, `{wait:s}`.

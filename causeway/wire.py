@@ -60,7 +60,7 @@ def sentence(message: Message, language: str, clock: tzinfo | None = None) -> st
     clock: the reader's zone, for instants in it; UTC by default.
     """
     try:
-        return text(message, language, clock=clock)
+        return text(message, language, clock)
     except KeyError:
         return message.id
 

@@ -47,7 +47,7 @@ class View:
         """The sentence in the viewer's language; a bare name is one of this room's (`pages.name`)."""
         if isinstance(message, str) and "." not in message:
             message = f"pages.{message}"
-        return text(message, self.language, clock=self.zone, **values)
+        return text(message, self.language, self.zone, **values)
 
     def tell(self, message: Message) -> str:
         """A message from a finding, which may have been stored by an older version, in language and zone."""

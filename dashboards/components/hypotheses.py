@@ -38,6 +38,7 @@ def hypothesis_card(view: View, one: Hypothesis, *, onset_ns: int | None, charts
         [
             html.Span(f"{one.rank}.", className="rank"),
             html.H2(_entity(view, one)),
+            html.Span(_type(view, one), className="tag"),
             html.Span(view.say("family", family=family_words(view, one.family)), className="tag"),
             html.Span(
                 [
@@ -62,6 +63,11 @@ def _entity(view: View, one: Hypothesis) -> Component | str:
     if one.entity_type == "service":
         return html.A(one.entity, href=view.href(f"/service/{one.entity}"))
     return one.entity
+
+
+def _type(view: View, one: Hypothesis) -> str:
+    key = f"graph.type_{one.entity_type}"
+    return view.say(key) if key in catalogue(view.language) else one.entity_type
 
 
 def _path(view: View, one: Hypothesis) -> Component | None:

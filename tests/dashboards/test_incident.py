@@ -21,6 +21,7 @@ from causeway.findings import (
     Hypothesis,
     Incident,
     Message,
+    MessageValue,
     Verdict,
 )
 from causeway.messages import LANGUAGES
@@ -104,7 +105,7 @@ def test_no_anomaly_shows_what_was_looked_at(services: Told) -> None:
 def test_signs_from_outside_and_gaps_are_shown(services: Told) -> None:
     """An external cause is shown with its signs, and what could not be looked at with its reason."""
     found = services.diagnosis(services.shop.window)
-    values = {"entity": "S3", "time": found.window.start_ns, "message": "elevated errors"}
+    values: dict[str, MessageValue] = {"entity": "S3", "time": found.window.start_ns, "message": "elevated errors"}
     sign = Evidence("changes", "S3", Message("rootcause.outside_reported", values))
     gap = Message("rootcause.lacking_logs_none")
     text = _page(services, replace(found, outside=1.0, outside_signs=(sign,), coverage=(gap,)))

@@ -169,7 +169,7 @@ def test_times_in_sentences_are_the_readers() -> None:
     assert isinstance(at_ns, int)
     stamp = pd.Timestamp(at_ns, tz="UTC")
     assert stamp.strftime("%Y-%m-%dT%H:%M:%SZ") in text(one.reason)
-    assert stamp.tz_convert(ZONE).strftime("%m-%d %H:%M:%S") in text(one.reason, "zh-CN", clock=ZONE)
+    assert stamp.tz_convert(ZONE).strftime("%m-%d %H:%M:%S") in text(one.reason, "zh-CN", ZONE)
 
 
 def test_the_one_bad_instance_is_named_and_all_alike_said() -> None:
