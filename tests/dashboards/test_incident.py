@@ -94,11 +94,11 @@ def test_no_clear_cause_is_said_once(services: Told) -> None:
 
 
 def test_no_anomaly_shows_what_was_looked_at(services: Told) -> None:
-    """A quiet diagnosis says so with what was looked at; families without data are no data, not zero findings."""
+    """A quiet diagnosis says so with what was looked at; what had nothing to judge is not told as zero."""
     quiet = diagnose(shop_world(minutes=(10, 5), seed=5000, rate=2.0))
     assert quiet.verdict is DiagnosisVerdict.NO_ANOMALY
     text = _page(services, quiet)
-    assert "Nothing unusual in what could be looked at" in text and "no data" in text
+    assert "Nothing unusual in what could be looked at" in text and "nothing to judge" in text
     assert "Nothing examined explains it" not in text
 
 
