@@ -145,7 +145,7 @@ def _hypotheses(world: World, judged: Judged, order: list[int]) -> tuple[Hypothe
     for rank, node in enumerate(order[:HYPOTHESES_MAX], start=1):
         name = str(judged.found.entities[node])
         where = placed(world, judged.onset.split, name)
-        family = FAMILIES[int(np.argmax(judged.explained.strength[node]))].name
+        family = wording.telling_family(judged, node)
         shown.append(
             Hypothesis(
                 rank=rank,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
+from analytics.rootcause.evidence.changes import FAMILY as CHANGES
 from analytics.rootcause.evidence.families import FAMILIES
 from analytics.rootcause.explain import CHAIN_MIN
 from analytics.rootcause.judged import Judged
@@ -12,7 +13,19 @@ from causeway.findings import Evidence, Message
 FOR_PER_FAMILY_MAX = 3
 ROWS_MAX = 12  # looked through for that many that differ
 P_FOR = 0.05
+P_WORSE = 0.01  # of a new version, from which it names the fault
 P_AGAINST = 0.2
+
+
+def telling_family(judged: Judged, node: int) -> str:
+    """The family that names the kind of fault: the strongest, but a new version that does worse before all others,
+    for its errors and log lines are what it does, and the version is what can be taken back."""
+    strength = judged.explained.strength[node]
+    names = [registered.name for registered in FAMILIES]
+    changes = names.index(CHANGES)
+    if strength[changes] > 0 and np.nan_to_num(judged.found.p[node, changes], nan=1.0) < P_WORSE:
+        return CHANGES
+    return names[int(np.argmax(strength))]
 
 
 def evidence_for(judged: Judged, node: int) -> tuple[Evidence, ...]:
