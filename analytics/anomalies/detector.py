@@ -113,6 +113,17 @@ class Detector:
             kernel.judge(rows, bins, self.block, share, self.settings.level, score, cause, *self._state.values())
         return Judged(score, cause)
 
+    @property
+    def learning_points(self) -> int:
+        """So many points of a series are seen before one is scored."""
+        return kernel.BLOCKS_TO_ALARM * self.block
+
+    def bars(self) -> np.ndarray:
+        """(n,) the rarity that an alarm of each series needs now: a score is the rarity above it. NaN before there is
+        one."""
+        bar = self._state["level"][:, kernel.BAR]
+        return np.where(bar < kernel.NEVER, bar, np.nan)
+
     def state(self) -> Mapping[str, np.ndarray]:
         """All that has to be kept to go on after a restart: a copy, by name."""
         return {name: column.copy() for name, column in self._state.items()}
