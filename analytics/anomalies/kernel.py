@@ -80,7 +80,8 @@ def _series(  # noqa: C901
             score[i] = _RECORD_SCORE if late else (-1.0 if bar < NEVER else np.nan)
             cause[i] = _MISSING if late else _NONE
             continue
-        gap_max = max(gap_max, gap)
+        if points > 0:  # what was before the first value is no gap
+            gap_max = max(gap_max, gap)
         gap = 0.0
         if points == 0:
             e_fast = e_slow = high = low = last = value
