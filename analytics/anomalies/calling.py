@@ -14,7 +14,7 @@ class Calling:
     """Callees by caller, read once for each hour and kept for the last of them."""
 
     def __init__(self, reader: Reader) -> None:
-        self._reader = reader
+        self.reader = reader
         self._hours: dict[int, dict[str, frozenset[str]]] = {}
 
     def at(self, time_ns: int) -> dict[str, frozenset[str]]:
@@ -27,7 +27,7 @@ class Calling:
         return self._hours[hour]
 
     def _read(self, window: Window) -> dict[str, frozenset[str]]:
-        edges = self._reader.edges(window)
+        edges = self.reader.edges(window)
         asked = pc.and_(
             pc.not_equal(pc.cast(edges.column("kind"), "string"), "link"),
             pc.not_equal(pc.cast(edges.column("caller_type"), "string"), "entry"),
