@@ -24,7 +24,7 @@ from analytics.callgraph.graph import CallGraph
 from analytics.world import World
 from causeway.config import parse
 from causeway.errors import ConfigError
-from causeway.findings import Chart, Finding, Message, MessageValue, Verdict
+from causeway.findings import Chart, Evidence, Finding, Message, MessageValue, Verdict
 
 # The entity of a finding about everything.
 EVERYTHING = "*"
@@ -97,6 +97,8 @@ class Inspection:
         value: float | None = None,
         threshold: float | None = None,
         chart: Chart | None = None,
+        link: str | None = None,
+        evidence: tuple[Evidence, ...] = (),
     ) -> Finding:
         """A judgement in the words `patrol.NAME_<case>`.
 
@@ -113,6 +115,8 @@ class Inspection:
             threshold=None if threshold is None else float(threshold),
             remedy=Message(f"patrol.{self.name}_remedy") if bad else None,
             chart=chart if bad else None,
+            link=link,
+            evidence=evidence,
         )
 
     def unknown(self, entity: str, case: str, values: Mapping[str, MessageValue] = _NO_VALUES) -> Finding:
