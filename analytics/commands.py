@@ -32,7 +32,8 @@ patrol_app = typer.Typer(help="Health patrols: inspect everything and judge it."
 
 def register(app: typer.Typer) -> None:
     """Add the commands of this room."""
-    from analytics.callgraph import commands as callgraph  # they take their options from here
+    from analytics.anomalies import commands as anomalies  # they take their options from here
+    from analytics.callgraph import commands as callgraph
     from analytics.impact import commands as impact
     from analytics.traces import commands as traces
 
@@ -41,6 +42,7 @@ def register(app: typer.Typer) -> None:
     app.command("diagnose")(diagnose)
     patrol_app.command("run")(patrol_run)
     app.add_typer(patrol_app, name="patrol")
+    anomalies.register(app)
     traces.register(app)
     analyze.register(app)
     templates_commands.register(app)
