@@ -94,7 +94,7 @@ def explain_template(
 ) -> None:
     """Show one template: the values at its variable places, its newest lines, and the traces they belong to.
 
-    Exit status 1: no line of the window has it.
+    Where no line of the window has it, those of the time before are looked at. Exit status 1: none of those either.
 
     \b
     Examples:
@@ -104,6 +104,7 @@ def explain_template(
     from analytics.logtemplates.lines import VALUE_LINES, template_lines
     from analytics.logtemplates.survey import MinedTemplates
     from analytics.templates_show import explained, none_fits
+    from analytics.world_timeline import default_baseline
     from causeway.errors import ConfigError
 
     if not template_id.lstrip("-").isdigit():
@@ -115,6 +116,7 @@ def explain_template(
             reader,
             window,
             int(template_id),
+            earlier=default_baseline(window),
             service=service,
             limit=max(examples, VALUE_LINES),
             traces_max=traces,

@@ -26,6 +26,8 @@ if TYPE_CHECKING:
     from analytics.impact.scores import ServiceImpact
     from analytics.impact.target import Target
     from analytics.impact.whatif import Change, WhatIf
+    from analytics.logtemplates.lines import TemplateLines
+    from analytics.logtemplates.survey import Survey
     from analytics.patrol.moment import Moment
     from dashboards.journeys import Journey
 
@@ -129,6 +131,16 @@ class Services(Protocol):
 
     def logs(self, window: Window, where: LogFilter | None = None, *, limit: int = 200) -> Page:
         """Newest first."""
+        ...
+
+    def log_templates(self, window: Window) -> Survey:
+        """The log templates of the window as its World counts them, and how they changed."""
+        ...
+
+    def template_lines(
+        self, window: Window, template_id: int, *, service: str | None = None, limit: int = 200
+    ) -> TemplateLines | None:
+        """The newest lines of a template and their traces; of the baseline where none of the window has it."""
         ...
 
     def table(self, name: str, window: Window, *, service: str | None, limit: int) -> Page:

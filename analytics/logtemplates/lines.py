@@ -37,10 +37,12 @@ class TemplateTrace:
 class TemplateLines:
     """The newest lines of one template.
 
-    table: time_ns, service, severity, severity_number, body, trace_id, span_id; newest first. matched: lines of the
-    template among the `read` ones; truncated: older lines of the window were not looked at. traces: newest first.
+    window: where they were looked for. table: time_ns, service, severity, severity_number, body, trace_id, span_id;
+    newest first. matched: lines of the template among the `read` ones; truncated: older lines of the window were not
+    looked at. traces: newest first.
     """
 
+    window: Window
     template_id: int
     template: str
     table: pa.Table
@@ -65,6 +67,7 @@ def template_lines(
     window: Window,
     template_id: int,
     *,
+    earlier: Window | None = None,
     service: str | None = None,
     limit: int = EXAMPLES,
     traces_max: int = TRACES_MAX,
@@ -72,26 +75,42 @@ def template_lines(
 ) -> TemplateLines | None:
     """The newest `limit` lines of a template (of one service) in the window; None where no line read has it.
 
-    templates: what tells the template of a line; by default as a World counts them. Cost: reads at most 200,000 lines.
+    earlier: where to look for a template that no longer comes. templates: what tells the template of a line; by
+    default as a World counts them. Cost: reads at most 200,000 lines of each window.
     """
-    told = templates or Shapes()
-    where = LogFilter(service=service)
+    asked = _Asked(template_id, LogFilter(service=service), limit, traces_max, templates or Shapes())
+    windows = (window,) if earlier is None else (window, earlier)
+    return next((found for one in windows if (found := _newest(store, one, asked)) is not None), None)
+
+
+@dataclass(frozen=True, slots=True)
+class _Asked:
+    template_id: int
+    where: LogFilter
+    limit: int
+    traces_max: int
+    templates: Templates
+
+
+def _newest(store: Reader, window: Window, asked: _Asked) -> TemplateLines | None:
+    told = asked.templates
     for size in _READ_STEPS:
-        page = store.logs(window, where, columns=_COLUMNS, limit=size, newest_first=True)
+        page = store.logs(window, asked.where, columns=_COLUMNS, limit=size, newest_first=True)
         bodies = pc.fill_null(page.table.column("body").cast(pa.string()), "")
         ids = told.now(told.ids(bodies))
-        wanted = told.now(np.array([template_id], dtype=np.int64))
+        wanted = told.now(np.array([asked.template_id], dtype=np.int64))
         rows = np.flatnonzero(ids == wanted)
-        if len(rows) >= limit or not page.truncated:
+        if len(rows) >= asked.limit or not page.truncated:
             break
     if not len(rows):
         return None
     matched = page.table.take(pa.array(rows))
     return TemplateLines(
+        window=window,
         template_id=int(wanted[0]),
         template=told.texts(wanted).get(int(wanted[0]), ""),
-        table=matched.slice(0, limit),
-        traces=_traces(matched)[:traces_max],
+        table=matched.slice(0, asked.limit),
+        traces=_traces(matched)[: asked.traces_max],
         matched=len(rows),
         read=page.table.num_rows,
         truncated=page.truncated,
@@ -130,6 +149,7 @@ def explained_json(found: TemplateLines, detail: Detail, *, examples: int = EXAM
     """The JSON answer of `causeway templates explain` and of the API: the detail, lines and traces."""
     rows = found.table.slice(0, examples).to_pylist()
     return {
+        "window": found.window.as_json(),
         **detail_json(detail),
         "matched": found.matched,
         "read": found.read,

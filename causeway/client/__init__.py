@@ -28,6 +28,8 @@ from causeway.client.graphs import Graph as Graph
 from causeway.client.graphs import GraphDiff as GraphDiff
 from causeway.client.graphs import graph_diff_of, graph_of
 from causeway.client.sources import LocalSource, RemoteSource, Source
+from causeway.client.templates import Template as Template
+from causeway.client.templates import template_of, templates_of
 from causeway.deployment import EMBEDDED, Options, deployment
 from causeway.findings import Diagnosis, Incident, PatrolReport
 from causeway.messages import text
@@ -214,6 +216,24 @@ class Client:
     def patrol(self, start: Time = None, end: Time = None) -> PatrolReport:
         """All inspections over the window, worst first."""
         return from_json(PatrolReport, self._source.document("patrol", _window(start, end)))
+
+    def templates(self, start: Time = None, end: Time = None, *, service: str | None = None) -> pd.DataFrame:
+        """The kinds of log messages, most lines first: template_id, service, lines, template, change_kind, ..."""
+        options = {} if service is None else {"service": service}
+        return templates_of(self._source.document("templates", _window(start, end), options))
+
+    def template(
+        self,
+        template_id: str | int,
+        start: Time = None,
+        end: Time = None,
+        *,
+        service: str | None = None,
+        limit: int = 50,
+    ) -> Template:
+        """One of `templates` with its newest `limit` lines and the traces they name. CausewayError if unknown."""
+        options = {"limit": str(limit)} | ({} if service is None else {"service": service})
+        return template_of(self._source.document(f"templates/{template_id}", _window(start, end), options))
 
     def incidents(self) -> list[Incident]:
         """Incidents, newest first."""

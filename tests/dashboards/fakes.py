@@ -22,6 +22,8 @@ from analytics.impact.risk import Risk, risks
 from analytics.impact.scores import ServiceImpact, impact_scores
 from analytics.impact.target import Target
 from analytics.impact.whatif import Change, WhatIf, what_if
+from analytics.logtemplates.lines import TemplateLines, template_lines
+from analytics.logtemplates.survey import Survey, survey_of
 from analytics.patrol.moment import Moment, expected, moment
 from analytics.patrol.run import patrol
 from analytics.rootcause.diagnose import diagnose
@@ -221,6 +223,15 @@ class ShopServices:
         if where is not None and where.trace_id:
             table = table.slice(0, 3)
         return Page(table.slice(0, limit), table.num_rows > limit, table.num_rows)
+
+    def log_templates(self, window: Window) -> Survey:
+        return survey_of(self.world(window))
+
+    def template_lines(
+        self, window: Window, template_id: int, *, service: str | None = None, limit: int = 200
+    ) -> TemplateLines | None:
+        earlier = self.world(window).baseline
+        return template_lines(self.store, window, template_id, earlier=earlier, service=service, limit=limit)
 
     def table(self, name: str, window: Window, *, service: str | None, limit: int) -> Page:
         return table_page(self.store, name, window, service=service, limit=limit)
