@@ -15,6 +15,7 @@ from causeway.messages import LANGUAGES
 from causeway.stores.contract import LogFilter, Page, SpanFilter
 from causeway.window import Window, earlier_window, parse_window
 from causeway.wire import to_json
+from dashboards.anomalies_api import anomaly_routes
 from dashboards.services import Services
 
 if TYPE_CHECKING:
@@ -43,6 +44,7 @@ def api_router(services: Services) -> APIRouter:
     router = APIRouter(prefix=PREFIX, tags=["causeway"])
     _analysis(router, services)
     _impact(router, services)
+    anomaly_routes(router, services)
     _incidents(router, services)
     _records(router, services)
 

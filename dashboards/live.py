@@ -26,6 +26,7 @@ from dashboards.readings import Red, red_of, step_for
 from dashboards.soon import Soon, Workers
 
 if TYPE_CHECKING:
+    from analytics.anomalies.found import FoundEvent, FoundEvents
     from analytics.callgraph.diff import GraphDiff
     from analytics.callgraph.graph import CallGraph
     from analytics.impact.blast import BlastRadius
@@ -289,6 +290,24 @@ class LiveServices:
         start_ns = min(-(-window.start_ns // HOUR_NS) * HOUR_NS, end_ns - RECENT_NS)
         key = (start_ns, end_ns, minute)
         return self._histories.get(key, lambda: recent_history(state, end_ns, start_ns=start_ns))
+
+    def anomalies(self, window: Window, *, compute: bool = False) -> FoundEvents:
+        from analytics.anomalies.answer import anomalies_of
+
+        return anomalies_of(self._reader(), self._states(), window, compute=compute)
+
+    def kept_anomalies(self, window: Window) -> FoundEvents | None:
+        from analytics.anomalies.kept import kept_events
+
+        state = self._states()
+        return None if state is None else kept_events(state, window)
+
+    def anomaly(self, event_id: int) -> FoundEvent | None:
+        from analytics.anomalies.kept import event_of
+
+        state = self._states()
+        row = None if state is None else state.anomaly_row(event_id)
+        return None if row is None else event_of(row)
 
     def _sample(self, window: Window) -> TraceSample:
         from analytics.traces.sampling import read_traces

@@ -17,6 +17,7 @@ from causeway.window import Window
 from dashboards.readings import Red
 
 if TYPE_CHECKING:
+    from analytics.anomalies.found import FoundEvent, FoundEvents
     from analytics.callgraph.diff import GraphDiff
     from analytics.callgraph.graph import CallGraph
     from analytics.impact.blast import BlastRadius
@@ -94,6 +95,16 @@ class Services(Protocol):
     def impact_history(self, window: Window) -> ImpactHistory:
         """The impact factor hour by hour over the window, three days at least, as far as it is kept."""
         ...
+
+    def anomalies(self, window: Window, *, compute: bool = False) -> FoundEvents:
+        """Events of unusual series; worked out, however long it takes, with `compute` or where none were kept."""
+        ...
+
+    def kept_anomalies(self, window: Window) -> FoundEvents | None:
+        """As `anomalies`, as far as they are kept; None where nobody ever looked for them."""
+        ...
+
+    def anomaly(self, event_id: int) -> FoundEvent | None: ...
 
     def moment(self, window: Window, part: Window) -> Moment:
         """Requests in a short part of the window, judged against what is usual for the window."""

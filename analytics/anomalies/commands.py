@@ -60,6 +60,7 @@ def anomalies(
       causeway anomalies --entity cart --format json
       causeway anomalies --data D --from 2026-11-23T08:00:00Z --to 2026-11-23T12:00:00Z --compute
     """
+    from analytics.anomalies.answer import with_entity
     from analytics.anomalies.document import event_json, events_json, verdict_of
     from analytics.anomalies.show import number_of, show_event, show_events
     from analytics.output import Page, write_json
@@ -76,7 +77,7 @@ def anomalies(
         if not found.learned.series:
             place.hint()
     if entity is not None:
-        found = replace(found, events=tuple(one for one in found.events if entity in one.entities))
+        found = with_entity(found, entity)
     if event is not None:
         named = {number_of(one, i): one for i, one in enumerate(found.events, 1)}
         if event not in named:
@@ -92,18 +93,14 @@ def anomalies(
 
 
 def _found(reader: Reader, window: Window, where: Options, *, compute: bool) -> FoundEvents:
-    """The kept events, or, where nothing of the window was judged by the job or `compute`, those worked out now."""
-    from analytics.anomalies.kept import kept_events
+    from analytics.anomalies.answer import anomalies_of
     from analytics.anomalies.options import AnomalyOptions
-    from analytics.anomalies.replay import replayed
     from causeway.config import parse
     from causeway.deployment import deployment, settings
 
-    places = deployment(where)
-    if not compute and places.has_state:
-        with closing(places.open_state()) as state:
-            kept = kept_events(state, window)
-        if kept is not None and kept.judged_until_ns is not None:
-            return kept
     options = parse(AnomalyOptions, settings(where.config).get("anomalies", {}), where="anomalies")
-    return replayed(reader, window, options)
+    places = deployment(where)
+    if compute or not places.has_state:
+        return anomalies_of(reader, None, window, options)
+    with closing(places.open_state()) as state:
+        return anomalies_of(reader, state, window, options)

@@ -21,6 +21,8 @@ from typing import Self
 
 import pandas as pd
 
+from causeway.client.anomalies import Anomalies as Anomalies
+from causeway.client.anomalies import anomalies_of
 from causeway.client.consequences import Consequences as Consequences
 from causeway.client.consequences import consequences_of
 from causeway.client.frames import frame, rows
@@ -181,6 +183,17 @@ class Client:
         document = self._source.document("impact/history", _window(start, end))
         hours = pd.DatetimeIndex(pd.to_datetime(document["hours"], utc=True), name="hour")
         return pd.DataFrame(document["services"], index=hours, dtype=float)
+
+    def anomalies(
+        self, start: Time = "-1d", end: Time = None, *, entity: str | None = None, compute: bool = False
+    ) -> Anomalies:
+        """Series that were unusual, grouped into events; only those of an entity. Default window: the last day.
+
+        What `causeway analyze` kept, or, with `compute` or where it judged nothing of the window, worked out from what
+        is stored: that reads a week before the window.
+        """
+        options = ({} if entity is None else {"entity": entity}) | ({"compute": "true"} if compute else {})
+        return anomalies_of(self._source.document("anomalies", _window(start, end), options))
 
     def risk(self, start: Time = None, end: Time = None, *, fast: bool = False) -> pd.DataFrame:
         """How likely each service is to fail soon times its impact, highest first; a column for each part."""

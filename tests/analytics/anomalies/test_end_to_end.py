@@ -8,16 +8,21 @@ from pathlib import Path
 
 import pytest
 import typer
+from starlette.testclient import TestClient
 from typer.testing import CliRunner, Result
 
+import causeway
 from analytics.anomalies.job import PAUSE_S, SETTLED_NS, job
 from analytics.commands import register
 from analytics.runner import Runner
 from causeway.deployment import Deployment
 from causeway.errors import ConfigError
+from causeway.findings import Verdict
 from causeway.jobs import LAG_NS
 from causeway.stores.embedded.store import EmbeddedStore
 from causeway.window import HOUR_NS, MINUTE_NS, iso
+from dashboards.app import create_app
+from dashboards.live import LiveServices
 from tests.small_store import Shop, shop_batch
 
 FAULT_MINUTE = 2350
@@ -111,3 +116,19 @@ def test_an_event_that_is_not_there(judged: Path, ask: Callable[..., Result]) ->
     """It is said, and nothing else is shown."""
     result = ask(judged, "4711", *WINDOW)
     assert isinstance(result.exception, ConfigError) and "4711" in str(result.exception)
+
+
+def test_a_notebook_gets_frames(judged: Path) -> None:
+    """The same events as pandas frames, from a folder and from a server."""
+    with causeway.open(judged) as local:
+        found = local.anomalies(SHOP.fault_window.start_ns, SHOP.window.end_ns, entity="payment")
+    assert found.verdict is Verdict.WARNING and found.events["lead"].tolist()[0] == "payment"
+    first = found.alarms[found.alarms["event"] == found.events["event"].iloc[0]]
+    assert {"payment", "frontend"} <= set(first["entity"]) and found.document["kept"]
+    services = LiveServices(Deployment(judged), now_ns=lambda: SHOP.window.end_ns)
+    with TestClient(create_app(services), base_url="http://127.0.0.1:8050") as http:
+        asked = {"from": str(SHOP.fault_window.start_ns), "to": str(SHOP.window.end_ns), "entity": "payment"}
+        assert http.get("/api/v1/anomalies", params=asked).json() == found.document
+        number = found.document["events"][0]["id"]
+        assert http.get(f"/api/v1/anomalies/{number}").json() == found.document["events"][0]
+    services.close()
