@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from contextlib import closing
 from dataclasses import dataclass, replace
 from typing import Any
 
 from analytics.anomalies.events import GAP_NS
 from analytics.anomalies.found import FoundEvent, FoundEvents
 from analytics.anomalies.streams import Learned
+from causeway.deployment import Deployment
 from causeway.state import AnomalyRow, State
 from causeway.state.anomalies import EVENTS_MAX
 from causeway.window import Window
@@ -63,6 +65,14 @@ def kept_events(state: State, window: Window) -> FoundEvents | None:
         judged_until_ns=until if judged else None,
         truncated=len(rows) > EVENTS_MAX,
     )
+
+
+def kept_anomalies(place: Deployment, window: Window) -> FoundEvents | None:
+    """As `kept_events`, of a deployment's state; None where there is none yet."""
+    if not place.has_state:
+        return None
+    with closing(place.open_state()) as state:
+        return kept_events(state, window)
 
 
 def _order(event: FoundEvent) -> tuple[float, int, str]:

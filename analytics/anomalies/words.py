@@ -36,10 +36,10 @@ def measured(value: float | None, unit: str) -> str:
     return quantity(value, "" if plain == "1" else plain)
 
 
-def reason(alarm: Alarm, language: str = "en") -> Message:
-    """What was seen. The series is named in that language."""
+def reason(alarm: Alarm, language: str | None = "en") -> Message:
+    """What was seen. The series is named in that language, or in none."""
     values = {
-        "series": series_name(alarm.series, language),
+        "series": alarm.series if language is None else series_name(alarm.series, language),
         "entity": alarm.entity,
         "value": measured(alarm.value, alarm.unit),
         "low": measured(alarm.low, alarm.unit),
@@ -48,10 +48,15 @@ def reason(alarm: Alarm, language: str = "en") -> Message:
     return Message(f"anomalies.{alarm.cause.name.lower()}", values)
 
 
+def strongest(event: FoundEvent) -> Alarm:
+    """The alarm of the lead that scores most."""
+    lead = [alarm for alarm in event.alarms if alarm.entity == event.lead] or event.alarms
+    return min(lead, key=lambda alarm: (-alarm.score, alarm))
+
+
 def summary(event: FoundEvent, language: str = "en") -> Message:
     """The strongest alarm of the lead, and how many series are in it besides."""
-    lead = [alarm for alarm in event.alarms if alarm.entity == event.lead] or list(event.alarms)
-    first = text(reason(min(lead, key=lambda alarm: (-alarm.score, alarm)), language), language)
+    first = text(reason(strongest(event), language), language)
     if event.series == 1:
         return Message("anomalies.summary_one", {"reason": first})
     values: dict[str, MessageValue] = {"reason": first, "more": event.series - 1, "entities": len(event.entities)}
