@@ -16,6 +16,9 @@ from causeway.state.anomalies import EVENTS_MAX
 from causeway.window import Window
 from causeway.wire import from_json, to_json
 
+# Events of a few minutes; more are a storm in which one event more or less is nothing.
+_OPEN_MAX = 10_000
+
 
 @dataclass(frozen=True, slots=True)
 class Progress:
@@ -81,4 +84,4 @@ def _order(event: FoundEvent) -> tuple[float, int, str]:
 
 def open_events(state: State, until_ns: int) -> list[FoundEvent]:
     """Events that alarms from `until_ns` on may still belong to, also those that were seen before a restart."""
-    return [event_of(row) for row in state.anomaly_rows(until_ns - GAP_NS, 1 << 62)]
+    return [event_of(row) for row in state.anomaly_rows(until_ns - GAP_NS, 1 << 62, limit=_OPEN_MAX)]

@@ -64,10 +64,10 @@ class AnomalyState:
         return ids
 
     def anomaly_rows(self, start_ns: int, end_ns: int, *, limit: int = EVENTS_MAX) -> list[AnomalyRow]:
-        """The events with a part in [start, end), the latest first."""
+        """The events with a part in [start, end), the highest score first, then the latest."""
         table = anomaly_events
         query = sa.select(table).where(table.c.last_ns >= start_ns, table.c.start_ns < end_ns)
-        query = query.order_by(table.c.last_ns.desc(), table.c.id.desc()).limit(limit)
+        query = query.order_by(table.c.score.desc(), table.c.last_ns.desc(), table.c.id.desc()).limit(limit)
         with self._database.reading() as connection:
             return [_row(found) for found in connection.execute(query)]
 

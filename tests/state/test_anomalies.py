@@ -21,12 +21,12 @@ LATE = AnomalyRow(300, 400, "front", 1.5, {"alarms": []})
 
 
 def test_events_of_a_window(state):
-    """Those with a part in it, the latest first, under the numbers that were given; ends are half-open."""
+    """Those with a part in it, the highest score first, under the numbers that were given; ends are half-open."""
     early, late = state.put_anomalies([EARLY, LATE], {"until_ns": 7})
-    assert state.anomaly_rows(0, 1000) == [replace(LATE, id=late), replace(EARLY, id=early)]
+    assert state.anomaly_rows(0, 1000) == [replace(EARLY, id=early), replace(LATE, id=late)]
     assert state.anomaly_rows(200, 300) == [replace(EARLY, id=early)]
     assert state.anomaly_rows(201, 300) == []
-    assert state.anomaly_rows(0, 1000, limit=1) == [replace(LATE, id=late)]
+    assert state.anomaly_rows(0, 1000, limit=1) == [replace(EARLY, id=early)]
     assert state.anomaly_row(early) == replace(EARLY, id=early) and state.anomaly_row(99) is None
 
 
