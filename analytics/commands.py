@@ -32,7 +32,8 @@ patrol_app = typer.Typer(help="Health patrols: inspect everything and judge it."
 
 def register(app: typer.Typer) -> None:
     """Add the commands of this room."""
-    from analytics.callgraph import commands as callgraph  # they take their options from here
+    from analytics.anomalies import commands as anomalies  # they take their options from here
+    from analytics.callgraph import commands as callgraph
     from analytics.impact import commands as impact
     from analytics.traces import commands as traces
 
@@ -41,6 +42,7 @@ def register(app: typer.Typer) -> None:
     app.command("diagnose")(diagnose)
     patrol_app.command("run")(patrol_run)
     app.add_typer(patrol_app, name="patrol")
+    anomalies.register(app)
     traces.register(app)
     analyze.register(app)
     templates_commands.register(app)
@@ -111,6 +113,7 @@ def patrol_run(
       causeway patrol run --data D --from -1d --format json --fail-on critical
       causeway patrol run --data D --out reports/
     """
+    from analytics.anomalies.kept import kept_anomalies
     from analytics.callgraph.graph import call_graph
     from analytics.impact.scores import impact_scores
     from analytics.output import Page, write_json, write_text
@@ -121,7 +124,7 @@ def patrol_run(
     from analytics.traces.sampling import read_traces
     from analytics.world_build import build_world, seen_nothing
     from causeway import wire
-    from causeway.deployment import Options, settings
+    from causeway.deployment import Options, deployment, settings
 
     check_format(output, ("table", "json", *report_formats()))
     check_fail_on(fail_on)
@@ -137,6 +140,7 @@ def patrol_run(
             impact_scores(world, calls),
             settings(config).get("patrol", {}),
             traces=lambda: read_traces(place.store, place.window),
+            anomalies=kept_anomalies(deployment(asked.options), place.window),
         )
     if out is not None:
         write_reports(report, out, language=lang)

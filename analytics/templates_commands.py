@@ -10,11 +10,7 @@ import typer
 from causeway.deployment_options import Config, Data, Store
 
 if TYPE_CHECKING:
-    import pyarrow as pa
-
     from analytics.logtemplates.miner import TemplateMiner
-    from analytics.logtemplates.survey import Detail, Survey
-    from analytics.output import Page
     from causeway.stores.contract import Reader
     from causeway.window import Window
 
@@ -29,7 +25,7 @@ Lang = Annotated[str, typer.Option(help="Language: en, zh-CN.")]
 FailOn = Annotated[str, typer.Option(help="Exit with 1 from this verdict on: unknown, warning, critical, never.")]
 Limit = Annotated[int, typer.Option(help="Templates shown in the table.", min=1)]
 
-_LINES_MAX = 200_000  # lines read to explain a template or to test a line
+_LINES_MAX = 200_000  # lines read to test a line
 
 app_templates = typer.Typer(help="Log templates: the kinds of messages, and how they change.", no_args_is_help=True)
 
@@ -65,6 +61,7 @@ def list_templates(
     from analytics.logtemplates.survey import survey, survey_json
     from analytics.output import Page, write_json
     from analytics.reading import check_fail_on, verdict_status
+    from analytics.templates_show import listed
     from causeway.window import parse_duration
 
     check_fail_on(fail_on)
@@ -77,7 +74,7 @@ def list_templates(
     if output == "json":
         write_json(survey_json(found))
     else:
-        _show(found, Page(language=lang), limit)
+        listed(found, Page(language=lang), limit)
     raise typer.Exit(verdict_status(found.verdict, fail_on))
 
 
@@ -88,24 +85,49 @@ def explain_template(
     store: Store = None,
     start: Start = None,
     end: End = None,
+    service: Annotated[str | None, typer.Option(help="Only lines of this service.")] = None,
+    examples: Annotated[int, typer.Option(help="Newest lines shown.", min=0, max=1000)] = 5,
+    traces: Annotated[int, typer.Option(help="Newest traces shown that its lines name.", min=0, max=20)] = 5,
     learned: State = None,
     output: Format = "table",
     lang: Lang = "en",
 ) -> None:
-    """Show one template and the values at its variable places, with their kinds.
+    """Show one template: the values at its variable places, its newest lines, and the traces they belong to.
+
+    Where no line of the window has it, those of the time before are looked at. Exit status 1: none of those either.
 
     \b
     Examples:
       causeway templates explain 1783206442590374418 --data D --from -1h
-      causeway templates explain -- -8353652679273819043
+      causeway templates explain --traces 20 --examples 0 -- -8353652679273819043
     """
-    from analytics.logtemplates.survey import explain
+    from analytics.logtemplates.lines import VALUE_LINES, template_lines
+    from analytics.logtemplates.survey import MinedTemplates
+    from analytics.templates_show import explained, none_fits
+    from analytics.world_timeline import default_baseline
     from causeway.errors import ConfigError
 
     if not template_id.lstrip("-").isdigit():
         raise ConfigError(f"templates explain: {template_id!r} is no template id; see causeway templates list")
-    miner, bodies = _mined(data, config, store, start, end, learned, output, lang)
-    _detail(explain(miner, int(template_id), bodies), template_id, output, lang)
+    mined = MinedTemplates(_miner(learned))
+    reader, window = _open(data, config, store, start, end, output=output, lang=lang)
+    try:
+        found = template_lines(
+            reader,
+            window,
+            int(template_id),
+            earlier=default_baseline(window),
+            service=service,
+            limit=max(examples, VALUE_LINES),
+            traces_max=traces,
+            templates=mined,
+        )
+    finally:
+        reader.close()
+    if found is None:
+        none_fits(template_id, output, lang)
+    else:
+        explained(found, mined.version(found.template_id), examples, output, lang)
 
 
 def try_line(
@@ -127,10 +149,15 @@ def try_line(
     Examples:
       causeway templates test 'connected to 10.0.0.17:5432 in 12ms' --data D --from -1h
     """
-    from analytics.logtemplates.survey import look_at
+    from analytics.logtemplates.lines import look_at
+    from analytics.templates_show import detail, none_fits
 
-    miner, _ = _mined(data, config, store, start, end, learned, output, lang)
-    _detail(look_at(miner, line), line, output, lang)
+    miner = _mined(data, config, store, start, end, learned, output, lang)
+    found = look_at(miner, line)
+    if found is None:
+        none_fits(line, output, lang)
+    else:
+        detail(found, output, lang)
 
 
 def _open(
@@ -178,81 +205,13 @@ def _mined(
     learned: Path | None,
     output: str,
     lang: str,
-) -> tuple[TemplateMiner, pa.ChunkedArray]:
-    """A miner that has seen the lines of the window, and the lines."""
+) -> TemplateMiner:
+    """A miner that has seen the newest lines of the window."""
     miner = _miner(learned)
     reader, window = _open(data, config, store, start, end, output=output, lang=lang)
     try:
-        bodies = reader.logs(window, columns=("body",), limit=_LINES_MAX).table.column("body")
+        bodies = reader.logs(window, columns=("body",), limit=_LINES_MAX, newest_first=True).table.column("body")
     finally:
         reader.close()
     miner.template_column(bodies)
-    return miner, bodies
-
-
-def _detail(found: Detail | None, asked: str, output: str, lang: str) -> None:
-    from analytics.logtemplates.survey import detail_json
-    from analytics.output import Column, Page, write_json
-    from causeway.findings import Message
-
-    page = Page(language=lang)
-    if found is None:
-        if output == "json":
-            write_json({"template_id": None, "asked": asked})
-        else:
-            page.line(Message("templates.none_fits"))
-        raise typer.Exit(1)
-    if output == "json":
-        write_json(detail_json(found))
-        return
-    page.line(found.template, style="bold")
-    page.line(Message("templates.identity", {"id": str(found.template_id), "version": str(found.version)}), style="dim")
-    columns = [Column(Message(f"templates.column_{name}")) for name in ("place", "kind", "values")]
-    rows = [
-        (
-            str(place),
-            ", ".join(dict.fromkeys(page.words(Message(f"templates.kind_{one.kind}")) for one in values)),
-            ", ".join(one.value for one in values),
-        )
-        for place, values in enumerate(found.values, start=1)
-    ]
-    if rows:
-        page.table(columns, rows)
-
-
-def _show(found: Survey, page: Page, limit: int) -> None:
-    from analytics.output import Column
-    from causeway.findings import Message
-    from causeway.messages import quantity
-    from causeway.records import SEVERITIES
-
-    page.line(Message("templates.title"), style="bold")
-    if not found.rows:
-        page.line(Message("templates.none"))
-        return
-    numbers = ("lines", "usual")
-    names = ("id", "service", "severity", "lines", "usual", "change", "template")
-    columns = [
-        Column(Message(f"templates.column_{name}"), number=name in numbers, spare=name == "id") for name in names
-    ]
-    page.table(
-        columns,
-        [
-            (
-                str(row.template_id),
-                row.service,
-                SEVERITIES[(row.severity_number + 3) // 4] if row.severity_number else "",
-                str(row.lines),
-                quantity(row.change.usual) if row.change else "",
-                page.words(Message(f"templates.change_{row.change.kind}")) if row.change else "",
-                row.template,
-            )
-            for row in sorted(found.rows, key=lambda row: row.change is None)[:limit]
-        ],
-    )
-    if len(found.rows) > limit:
-        page.line(Message("templates.more_rows", {"left": str(len(found.rows) - limit)}), style="dim")
-    if found.capped:
-        page.line(Message("templates.capped"), style="dim")
-    for service in found.without_history:
-        page.line(Message("templates.no_history", {"service": service}), style="dim")
+    return miner

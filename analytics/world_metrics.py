@@ -48,6 +48,26 @@ def metric_series(
     By (service, instance, name, attributes). Histograms give two rows: `NAME.rate` (per second) and
     `NAME.mean`. Above 50,000 series those with most values stay.
     """
+    everything, points = metric_points(series, samples, histograms)
+    kept, left_out = _busiest(points, len(everything), timeline)
+    meta_kept = everything.iloc[kept].reset_index(drop=True)
+    place = np.full(len(everything), -1)
+    place[kept] = np.arange(len(kept))
+    chosen = place[points.series] >= 0
+    values = resample(
+        Points(place[points.series[chosen]], points.time_ns[chosen], points.value[chosen]),
+        len(kept),
+        timeline,
+    )
+    order = meta_kept.sort_values(["service", "instance", "name", "attributes", "series_id"]).index.to_numpy()
+    return MetricSeries(meta_kept.iloc[order].reset_index(drop=True), values[order]), left_out
+
+
+def metric_points(series: pa.Table, samples: pa.Table, histograms: pa.Table) -> tuple[pd.DataFrame, Points]:
+    """The META_COLUMNS of every series, two rows for a histogram, and their values where they were measured.
+
+    A counter's value is its rate since its sample before, so its first one gives none.
+    """
     meta = series_frame(series)
     scalar, scalar_meta = _scalar_points(meta, samples)
     means, rates, histogram_meta = _histogram_points(meta, histograms)
@@ -63,18 +83,7 @@ def metric_series(
         np.concatenate([part.time_ns for _, part in frames]),
         np.concatenate([part.value for _, part in frames]),
     )
-    kept, left_out = _busiest(points, len(everything), timeline)
-    meta_kept = everything.iloc[kept].reset_index(drop=True)
-    place = np.full(len(everything), -1)
-    place[kept] = np.arange(len(kept))
-    chosen = place[points.series] >= 0
-    values = resample(
-        Points(place[points.series[chosen]], points.time_ns[chosen], points.value[chosen]),
-        len(kept),
-        timeline,
-    )
-    order = meta_kept.sort_values(["service", "instance", "name", "attributes", "series_id"]).index.to_numpy()
-    return MetricSeries(meta_kept.iloc[order].reset_index(drop=True), values[order]), left_out
+    return everything, points
 
 
 def series_frame(series: pa.Table) -> pd.DataFrame:

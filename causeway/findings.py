@@ -71,7 +71,10 @@ class Evidence:
 
 @dataclass(frozen=True, slots=True)
 class Finding:
-    """One inspection's judgement of one entity. `value` is None only where the verdict is UNKNOWN or OK."""
+    """One inspection's judgement of one entity. `value` is None only where the verdict is UNKNOWN or OK.
+
+    link: a path of the dashboards, without time range; evidence: single observations behind it, the strongest first.
+    """
 
     inspection: str
     entity: str
@@ -84,6 +87,7 @@ class Finding:
     impact: float | None = None
     link: str | None = None
     chart: Chart | None = None
+    evidence: tuple[Evidence, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

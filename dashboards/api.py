@@ -15,6 +15,7 @@ from causeway.messages import LANGUAGES
 from causeway.stores.contract import LogFilter, Page, SpanFilter
 from causeway.window import Window, earlier_window, parse_window
 from causeway.wire import to_json
+from dashboards.anomalies_api import anomaly_routes
 from dashboards.services import Services
 
 if TYPE_CHECKING:
@@ -30,6 +31,7 @@ PREFIX = "/api/v1"
 Start = Annotated[str | None, Query(alias="from", description="RFC 3339, Unix seconds or -15m")]
 End = Annotated[str | None, Query(alias="to")]
 Limit = Annotated[int, Query(ge=1, le=LIMIT_MAX)]
+Examples = Annotated[int, Query(ge=1, le=1000, description="lines of the template, the newest")]
 Language = Annotated[str, Query(alias="lang")]
 LevelName = Annotated[str, Query(description="service, operation, instance or version")]
 TargetName = Annotated[str, Query(description="as for `causeway blast`: SERVICE, host:NODE, 'CALLER -> CALLEE', ...")]
@@ -42,6 +44,7 @@ def api_router(services: Services) -> APIRouter:
     router = APIRouter(prefix=PREFIX, tags=["causeway"])
     _analysis(router, services)
     _impact(router, services)
+    anomaly_routes(router, services)
     _incidents(router, services)
     _records(router, services)
 
@@ -269,6 +272,21 @@ def _records(router: APIRouter, services: Services) -> None:
         where = LogFilter(service=service, contains=contains, severity_min=severity_min)
         return _page(request, services.logs(_window(services, start, end), where, limit=limit), "logs")
 
+    @router.get("/templates")
+    def templates(start: Start = None, end: End = None, service: str | None = None) -> JSONResponse:
+        from analytics.logtemplates.lookup import templates_document
+
+        return JSONResponse(templates_document(services.log_templates(_window(services, start, end)), service))
+
+    @router.get("/templates/{template_id}")
+    def template(
+        template_id: str, start: Start = None, end: End = None, service: str | None = None, limit: Examples = 50
+    ) -> JSONResponse:
+        found = template_json(services, _window(services, start, end), template_id, service, limit)
+        if found is None:
+            return problem(404, "not_found", f"no template {template_id} in this window")
+        return JSONResponse(found)
+
     @router.get("/traces/{trace_id}")
     def trace(request: Request, trace_id: str) -> Response:
         table = services.trace(trace_id_of(trace_id))
@@ -285,6 +303,20 @@ def _records(router: APIRouter, services: Services) -> None:
         limit: Limit = LIMIT_MAX,
     ) -> Response:
         return arrow_answer(services.table(name, _window(services, start, end), service=service, limit=limit))
+
+
+def template_json(services: Services, window: Window, template_id: str, service: str | None, limit: int) -> Any:
+    """A log template with its newest lines and their traces; None where the window has none of that id."""
+    from analytics.logtemplates.lookup import template_document, template_id_of
+
+    number = template_id_of(template_id)
+    return template_document(
+        services.log_templates(window),
+        number,
+        lambda: services.template_lines(window, number, service=service, limit=limit),
+        service=service,
+        examples=limit,
+    )
 
 
 def trace_id_of(text: str) -> bytes:

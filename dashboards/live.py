@@ -26,6 +26,7 @@ from dashboards.readings import Red, red_of, step_for
 from dashboards.soon import Soon, Workers
 
 if TYPE_CHECKING:
+    from analytics.anomalies.found import FoundEvent, FoundEvents
     from analytics.callgraph.diff import GraphDiff
     from analytics.callgraph.graph import CallGraph
     from analytics.impact.blast import BlastRadius
@@ -36,6 +37,8 @@ if TYPE_CHECKING:
     from analytics.impact.scores import ServiceImpact
     from analytics.impact.target import Target
     from analytics.impact.whatif import Change, WhatIf
+    from analytics.logtemplates.lines import TemplateLines
+    from analytics.logtemplates.survey import Survey
     from analytics.patrol.moment import Expected, Moment
     from analytics.traces.sampling import TraceSample
     from dashboards.journeys import Journey
@@ -50,6 +53,8 @@ MODELS_MAX = 2
 CONSEQUENCES_MAX = 64
 MOMENTS_MAX = 128
 COSTS_MAX = 64
+# Of a template: at most some hundred lines each.
+LINES_MAX = 16
 # A window that ended no longer ago than this follows the clock.
 FOLLOWS_NS = 10 * 60 * SECOND_NS
 STATUS_AGE_S = 5.0
@@ -89,6 +94,8 @@ class LiveServices:
         self._likelihoods: Kept[Mapping[str, tuple[LikelihoodPart, ...]]] = Kept(entries_max=WORLDS_MAX)
         self._histories: Kept[ImpactHistory] = Kept(entries_max=WORLDS_MAX)
         self._moments: Kept[Moment] = Kept(entries_max=MOMENTS_MAX)
+        self._surveys: Kept[Survey] = Kept(entries_max=WORLDS_MAX)
+        self._template_lines: Kept[TemplateLines | None] = Kept(entries_max=LINES_MAX)
         self._worlds_built = 0
         self._work_s = 0.0
         self._cost_s: dict[int, float] = {}
@@ -284,6 +291,24 @@ class LiveServices:
         key = (start_ns, end_ns, minute)
         return self._histories.get(key, lambda: recent_history(state, end_ns, start_ns=start_ns))
 
+    def anomalies(self, window: Window, *, compute: bool = False) -> FoundEvents:
+        from analytics.anomalies.answer import anomalies_of
+
+        return anomalies_of(self._reader(), self._states(), window, compute=compute)
+
+    def kept_anomalies(self, window: Window) -> FoundEvents | None:
+        from analytics.anomalies.kept import kept_events
+
+        state = self._states()
+        return None if state is None else kept_events(state, window)
+
+    def anomaly(self, event_id: int) -> FoundEvent | None:
+        from analytics.anomalies.kept import event_of
+
+        state = self._states()
+        row = None if state is None else state.anomaly_row(event_id)
+        return None if row is None else event_of(row)
+
     def _sample(self, window: Window) -> TraceSample:
         from analytics.traces.sampling import read_traces
 
@@ -346,6 +371,23 @@ class LiveServices:
 
     def logs(self, window: Window, where: LogFilter | None = None, *, limit: int = 200) -> Page:
         return self._reader().logs(window, where, limit=limit, newest_first=True)
+
+    def log_templates(self, window: Window) -> Survey:
+        from analytics.logtemplates.survey import survey_of
+
+        return self._surveys.get(self._key(window), lambda: survey_of(self.world(window)))
+
+    def template_lines(
+        self, window: Window, template_id: int, *, service: str | None = None, limit: int = 200
+    ) -> TemplateLines | None:
+        from analytics.logtemplates.lines import template_lines
+
+        earlier = self.world(window).baseline
+        key = (self._key(window), template_id, service, limit)
+        return self._template_lines.get(
+            key,
+            lambda: template_lines(self._reader(), window, template_id, earlier=earlier, service=service, limit=limit),
+        )
 
     def table(self, name: str, window: Window, *, service: str | None, limit: int) -> Page:
         return table_page(self._reader(), name, window, service=service, limit=limit)

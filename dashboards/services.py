@@ -17,6 +17,7 @@ from causeway.window import Window
 from dashboards.readings import Red
 
 if TYPE_CHECKING:
+    from analytics.anomalies.found import FoundEvent, FoundEvents
     from analytics.callgraph.diff import GraphDiff
     from analytics.callgraph.graph import CallGraph
     from analytics.impact.blast import BlastRadius
@@ -26,6 +27,8 @@ if TYPE_CHECKING:
     from analytics.impact.scores import ServiceImpact
     from analytics.impact.target import Target
     from analytics.impact.whatif import Change, WhatIf
+    from analytics.logtemplates.lines import TemplateLines
+    from analytics.logtemplates.survey import Survey
     from analytics.patrol.moment import Moment
     from dashboards.journeys import Journey
 
@@ -93,6 +96,16 @@ class Services(Protocol):
         """The impact factor hour by hour over the window, three days at least, as far as it is kept."""
         ...
 
+    def anomalies(self, window: Window, *, compute: bool = False) -> FoundEvents:
+        """Events of unusual series; worked out, however long it takes, with `compute` or where none were kept."""
+        ...
+
+    def kept_anomalies(self, window: Window) -> FoundEvents | None:
+        """As `anomalies`, as far as they are kept; None where nobody ever looked for them."""
+        ...
+
+    def anomaly(self, event_id: int) -> FoundEvent | None: ...
+
     def moment(self, window: Window, part: Window) -> Moment:
         """Requests in a short part of the window, judged against what is usual for the window."""
         ...
@@ -129,6 +142,16 @@ class Services(Protocol):
 
     def logs(self, window: Window, where: LogFilter | None = None, *, limit: int = 200) -> Page:
         """Newest first."""
+        ...
+
+    def log_templates(self, window: Window) -> Survey:
+        """The log templates of the window as its World counts them, and how they changed."""
+        ...
+
+    def template_lines(
+        self, window: Window, template_id: int, *, service: str | None = None, limit: int = 200
+    ) -> TemplateLines | None:
+        """The newest lines of a template and their traces; of the baseline where none of the window has it."""
         ...
 
     def table(self, name: str, window: Window, *, service: str | None, limit: int) -> Page:

@@ -10,6 +10,7 @@ import pyarrow as pa
 import pytest
 import typer.main
 
+from analytics.anomalies.options import AnomalyOptions
 from analytics.patrol.schedule import Schedule
 from analytics.rollup import RollupOptions
 from analytics.watch import WatchOptions
@@ -83,6 +84,7 @@ CONFIGURATION = {
     "state": StatePlace,
     "serve": ServeConfig,
     "watch": WatchOptions,
+    "anomalies": AnomalyOptions,
     "rollup": RollupOptions,
     "patrol.schedule": Schedule,
     "forward": Common,

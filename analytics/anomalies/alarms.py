@@ -31,6 +31,10 @@ class AlarmGate:
         _mark(rows, self.quiet_points, self.worse_by, found, self._left, self._peak)
         return found
 
+    def forget(self, rows: np.ndarray) -> None:
+        """Nothing is known of those series (k,) any more."""
+        self._left[rows], self._peak[rows] = 0, 0.0
+
     def state(self) -> dict[str, np.ndarray]:
         """All that has to be kept to go on after a restart: a copy, by name."""
         return {"left": self._left.copy(), "peak": self._peak.copy()}

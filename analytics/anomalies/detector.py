@@ -20,7 +20,7 @@ import numpy as np
 
 from analytics.anomalies import kernel
 from analytics.anomalies.causes import Cause as Cause
-from analytics.anomalies.extremes import BLOCKS, MIDDLE, SPREAD
+from analytics.anomalies.extremes import BLOCKS, MIDDLE, SPREAD, START
 from causeway.errors import ConfigError
 from causeway.window import SECOND_NS
 
@@ -89,12 +89,19 @@ class Detector:
             "ring": np.zeros((series, kernel.SIDES + 1, BLOCKS), np.float32),
             "sorted": np.zeros((series, kernel.SIDES + 1, BLOCKS), np.float32),
             "filled": np.zeros((series, kernel.FORECASTS + 1), np.int64),
-            "law": np.full((series, kernel.SIDES, 3), math.inf),
+            "law": np.zeros((series, kernel.SIDES, 3)),
         }
-        self._state["level"][:, kernel.BAR] = kernel.NEVER
-        self._state["level"][:, kernel.JUDGE_SLOW] = kernel.SLOW
-        self._state["law"][:, :, MIDDLE] = 0.0
-        self._state["law"][:, :, SPREAD] = 1.0
+        self.forget(np.arange(series))
+
+    def forget(self, rows: np.ndarray) -> None:
+        """Nothing is known of those series (k,) any more."""
+        for column in self._state.values():
+            column[rows] = 0
+        self._state["level"][rows, kernel.BAR] = kernel.NEVER
+        self._state["level"][rows, kernel.JUDGE_SLOW] = kernel.SLOW
+        self._state["law"][rows, :, MIDDLE] = 0.0
+        self._state["law"][rows, :, SPREAD] = 1.0
+        self._state["law"][rows, :, START] = math.inf
 
     def judge(self, times_ns: np.ndarray, values: np.ndarray) -> Judged:
         """The next points of every series. times_ns: (t,) one step apart; values: (n, t), NaN for missing.
@@ -112,6 +119,17 @@ class Detector:
         with np.errstate(all="ignore"):
             kernel.judge(rows, bins, self.block, share, self.settings.level, score, cause, *self._state.values())
         return Judged(score, cause)
+
+    @property
+    def learning_points(self) -> int:
+        """So many points of a series are seen before one is scored."""
+        return kernel.BLOCKS_TO_ALARM * self.block
+
+    def bars(self) -> np.ndarray:
+        """(n,) the rarity that an alarm of each series needs now: a score is the rarity above it. NaN before there is
+        one."""
+        bar = self._state["level"][:, kernel.BAR]
+        return np.where(bar < kernel.NEVER, bar, np.nan)
 
     def state(self) -> Mapping[str, np.ndarray]:
         """All that has to be kept to go on after a restart: a copy, by name."""

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, field
 
 from analytics.anomalies.causes import Cause
 from causeway.window import SECOND_NS
@@ -13,13 +13,23 @@ GAP_NS = 300 * SECOND_NS
 
 @dataclass(frozen=True, slots=True, order=True)
 class Alarm:
-    """One series of one entity; score is above 0, larger is rarer."""
+    """One series of one entity; score is above 0, larger is rarer. Two are equal whatever was noted of them.
+
+    Noted, where it is known: the value (None where it is missing) in that unit; low, high: the range of the values
+    before; bar: the rarity that this series needs; per_week: how often it alarmed since it is judged.
+    """
 
     at_ns: int
     entity: str
     series: str
     score: float
     cause: Cause
+    unit: str = field(default="", compare=False)
+    value: float | None = field(default=None, compare=False)
+    low: float | None = field(default=None, compare=False)
+    high: float | None = field(default=None, compare=False)
+    bar: float | None = field(default=None, compare=False)
+    per_week: float | None = field(default=None, compare=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,20 +61,24 @@ class AnomalyEvent:
         return sum(largest.values())
 
 
+Neighbours = Mapping[str, Iterable[str]]
+
+
 def anomaly_events(
-    alarms: Iterable[Alarm], neighbours: Mapping[str, Iterable[str]], *, gap_ns: int = GAP_NS
+    alarms: Iterable[Alarm], neighbours: Neighbours | Callable[[int], Neighbours], *, gap_ns: int = GAP_NS
 ) -> list[AnomalyEvent]:
     """Events by score, the largest first, ties by time and entity.
 
-    neighbours: callers and callees of an entity, either way round is enough. Two alarms belong together if at most
+    neighbours: callers and callees of an entity, either way round is enough; or those at a time (Unix ns), asked for
+    the later of two alarms. Two alarms belong together if at most
     gap_ns apart and of one entity or of neighbours; so do those connected by others. O(k log k) times the neighbours.
     """
     ordered = sorted(alarms)
-    near = _both_ways(neighbours)
+    near_at = _near_at(neighbours)
     parent = list(range(len(ordered)))
     latest: dict[str, int] = {}
     for i, alarm in enumerate(ordered):
-        for entity in {alarm.entity, *near.get(alarm.entity, ())}:
+        for entity in {alarm.entity, *near_at(alarm.at_ns).get(alarm.entity, ())}:
             j = latest.get(entity)
             if j is not None and alarm.at_ns - ordered[j].at_ns <= gap_ns:
                 parent[_root(parent, j)] = _root(parent, i)
@@ -76,7 +90,22 @@ def anomaly_events(
     return sorted(events, key=lambda event: (-event.score, event.alarms[0]))
 
 
-def _both_ways(neighbours: Mapping[str, Iterable[str]]) -> dict[str, set[str]]:
+def _near_at(neighbours: Neighbours | Callable[[int], Neighbours]) -> Callable[[int], Mapping[str, set[str]]]:
+    if not callable(neighbours):
+        always = _both_ways(neighbours)
+        return lambda _at_ns: always
+    known: dict[int, tuple[Neighbours, dict[str, set[str]]]] = {}
+
+    def near(at_ns: int) -> Mapping[str, set[str]]:
+        found = neighbours(at_ns)
+        if id(found) not in known:
+            known[id(found)] = (found, _both_ways(found))
+        return known[id(found)][1]
+
+    return near
+
+
+def _both_ways(neighbours: Neighbours) -> dict[str, set[str]]:
     near: dict[str, set[str]] = {}
     for entity, others in neighbours.items():
         for other in others:

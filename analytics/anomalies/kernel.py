@@ -30,7 +30,7 @@ _ERROR_CLIP, _STEP_CLIP = 5.0, 4.0  # in mean errors: what one outlier may do to
 _CLIP_AFTER = 20  # points
 _ERROR_FLOOR = 0.1  # of the fast forecast's mean error
 _EVERY = 16  # points between new scales
-_BLOCKS_MIN, _BLOCKS_TO_CHOOSE, _BLOCKS_TO_ALARM = 4, 4, 6
+_BLOCKS_MIN, _BLOCKS_TO_CHOOSE, BLOCKS_TO_ALARM = 4, 4, 6
 _RECORD_AFTER = 400  # points
 _RECORD_SCORE = 0.5
 _RUN_MIN, _RUN_FACTOR = 30, 3.0  # points alike or missing, and how much longer than ever before
@@ -80,7 +80,8 @@ def _series(  # noqa: C901
             score[i] = _RECORD_SCORE if late else (-1.0 if bar < NEVER else np.nan)
             cause[i] = _MISSING if late else _NONE
             continue
-        gap_max = max(gap_max, gap)
+        if points > 0:  # what was before the first value is no gap
+            gap_max = max(gap_max, gap)
         gap = 0.0
         if points == 0:
             e_fast = e_slow = high = low = last = value
@@ -246,4 +247,4 @@ def _end_block(share, alarm, top, day_whole, tops, ring, ordered, filled, law):
                     fit(ordered[side], held, law[side])
         if whole:
             filled[k] += 1
-    return max(alarm, usual) if filled[FORECASTS] >= _BLOCKS_TO_ALARM else NEVER
+    return max(alarm, usual) if filled[FORECASTS] >= BLOCKS_TO_ALARM else NEVER

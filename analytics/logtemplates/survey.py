@@ -1,26 +1,23 @@
-"""The log templates of a window: how many lines each has, what changed, and one in detail."""
+"""The log templates of a window: how many lines each has, and what changed."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
 import pyarrow as pa
 
-from analytics.logtemplates.changes import Change, changes, findings, severities, without_history
+from analytics.logtemplates.changes import Change, changes, severities, without_history
 from analytics.logtemplates.miner import TemplateMiner
 from analytics.logtemplates.mining import OTHER, OTHER_TEXT
-from analytics.logtemplates.parameters import Parameter, parameters
-from analytics.world import LogSeries
+from analytics.world import LogSeries, Timeline, World
 from analytics.world_logs import LINES_MAX, log_series
 from analytics.world_timeline import default_baseline, lay_out
 from causeway.findings import Verdict
 from causeway.stores.contract import Reader
-from causeway.window import Window
-
-VALUES_MAX = 5  # example values shown of each parameter
+from causeway.window import Window, iso
 
 
 @dataclass(slots=True)
@@ -34,6 +31,11 @@ class MinedTemplates:
 
     def now(self, ids: np.ndarray) -> np.ndarray:
         return self.miner.resolve(ids)
+
+    def version(self, template_id: int) -> int:
+        """How often the template was widened, from 1."""
+        found = self.miner.mine.template(template_id)
+        return found.version if found else 1
 
     def texts(self, ids: np.ndarray) -> Mapping[int, str]:
         found = {key: self.miner.mine.template(key) for key in np.unique(ids).tolist()}
@@ -66,16 +68,6 @@ class Survey:
     capped: bool
 
 
-@dataclass(frozen=True, slots=True)
-class Detail:
-    """What one line or template is made of. `values`: per mask, the kinds seen and some examples."""
-
-    template_id: int
-    version: int
-    template: str
-    values: tuple[tuple[Parameter, ...], ...]
-
-
 def survey(
     store: Reader,
     window: Window,
@@ -86,42 +78,42 @@ def survey(
 ) -> Survey:
     """The templates of the window, and how they changed against the baseline."""
     mined = MinedTemplates(miner or TemplateMiner())
-    spans = lay_out(window, baseline or default_baseline(window))
+    baseline = baseline or default_baseline(window)
+    spans = lay_out(window, baseline)
     logs, capped = log_series(store, spans.reads, spans.timeline, lines_max=lines_max, templates=mined)
-    found = changes(logs, spans.timeline)
-    verdicts = [finding.verdict for finding in findings(logs, spans.timeline, found)]
-    fallback = Verdict.OK if len(logs.meta) else Verdict.UNKNOWN
+    return _survey(logs, spans.timeline, (window, baseline), capped=capped, version=mined.version)
+
+
+def survey_of(world: World) -> Survey:
+    """The templates of a World's window as it counted them; versions are not told (1)."""
+    windows = (world.window, world.baseline)
+    return _survey(world.logs, world.timeline, windows, capped="logs_capped" in world.seen, version=lambda _: 1)
+
+
+def _survey(
+    logs: LogSeries,
+    timeline: Timeline,
+    windows: tuple[Window, Window],
+    *,
+    capped: bool,
+    version: Callable[[int], int],
+) -> Survey:
+    found = changes(logs, timeline)
+    unknown = without_history(logs, timeline)
+    rows = _rows(logs, timeline.in_window, found, version)
+    least = Verdict.OK if rows and not unknown else Verdict.UNKNOWN
     return Survey(
-        window,
-        baseline or default_baseline(window),
-        _rows(logs, spans.timeline.in_window, found, mined.miner),
+        *windows,
+        rows,
         tuple(found),
-        tuple(without_history(logs, spans.timeline)),
-        max(verdicts, key=lambda verdict: verdict.rank, default=fallback),
+        tuple(unknown),
+        max((change.verdict for change in found if change.verdict is not Verdict.OK), key=_rank, default=least),
         capped,
     )
 
 
-def explain(miner: TemplateMiner, template_id: int, bodies: pa.ChunkedArray) -> Detail | None:
-    """A template with its kinds of values in these lines; None if the id is not known."""
-    template = miner.mine.template(template_id)
-    if template is None:
-        return None
-    ids = miner.template_column(bodies).to_numpy()
-    rows = np.flatnonzero(miner.resolve(ids) == template.id)[: 10 * VALUES_MAX]
-    found = [parameters(template.text, str(body)) for body in bodies.take(pa.array(rows)).to_pylist()]
-    columns = zip(*(values for values in found if values), strict=True)
-    examples = tuple(tuple(dict.fromkeys(column))[:VALUES_MAX] for column in columns)
-    return Detail(template.id, template.version, template.text, examples)
-
-
-def look_at(miner: TemplateMiner, line: str) -> Detail | None:
-    """The template of one line, with the line's values; None if no template is known for it."""
-    template = miner.template(line)
-    if template is None:
-        return None
-    values = parameters(template.text, line) or ()
-    return Detail(template.id, template.version, template.text, tuple((value,) for value in values))
+def _rank(verdict: Verdict) -> int:
+    return verdict.rank
 
 
 def survey_json(found: Survey) -> dict[str, Any]:
@@ -132,49 +124,48 @@ def survey_json(found: Survey) -> dict[str, Any]:
         "verdict": found.verdict.value,
         "capped": found.capped,
         "without_history": list(found.without_history),
-        "templates": [
-            {
-                "template_id": str(row.template_id),
-                "version": row.version,
-                "service": row.service,
-                "severity_number": row.severity_number,
-                "lines": row.lines,
-                "template": row.template,
-                "change": None
-                if row.change is None
-                else {
-                    "kind": row.change.kind.value,
-                    "usual": row.change.usual,
-                    "p": row.change.p,
-                    "score": row.change.score,
-                },
-            }
-            for row in found.rows
-        ],
+        "templates": [row_json(row) for row in found.rows],
     }
 
 
-def detail_json(found: Detail) -> dict[str, Any]:
-    """The JSON answer of `causeway templates explain` and `test`."""
+def row_json(row: Row) -> dict[str, Any]:
+    """One template of one service, as in `templates list`."""
     return {
-        "template_id": str(found.template_id),
-        "version": found.version,
-        "template": found.template,
-        "parameters": [[{"kind": one.kind, "value": one.value} for one in values] for values in found.values],
+        "template_id": str(row.template_id),
+        "version": row.version,
+        "service": row.service,
+        "severity_number": row.severity_number,
+        "lines": row.lines,
+        "template": row.template,
+        "change": None if row.change is None else _change_json(row.change),
     }
 
 
-def _rows(logs: LogSeries, inside: np.ndarray, found: list[Change], miner: TemplateMiner) -> tuple[Row, ...]:
-    changed = {(change.service, change.template_id): change for change in found}
+def _change_json(change: Change) -> dict[str, Any]:
+    return {
+        "kind": change.kind.value,
+        "verdict": change.verdict.value,
+        "usual": change.usual,
+        "p": change.p,
+        "score": change.score,
+        "first_ns": change.first_ns,
+        "first": iso(change.first_ns),
+        "last_ns": change.last_ns,
+        "last": iso(change.last_ns),
+    }
+
+
+def _rows(logs: LogSeries, inside: np.ndarray, found: list[Change], version: Callable[[int], int]) -> tuple[Row, ...]:
+    changed = {change.row: change for change in found}
     lines = np.nansum(logs.counts[:, inside], axis=1) if len(logs.meta) else np.zeros(0)
     severity = severities(logs)
     rows = []
     for at, (service, template_id, text) in enumerate(
         logs.meta[["service", "template_id", "template"]].itertuples(index=False, name=None)
     ):
-        change = changed.get((service, template_id))
+        change = changed.get(at)
         if lines[at] or change is not None:
-            template = miner.mine.template(template_id)
-            version = template.version if template else 1
-            rows.append(Row(template_id, version, service, int(severity[at]), int(lines[at]), text, change))
+            rows.append(
+                Row(template_id, version(template_id), service, int(severity[at]), int(lines[at]), text, change)
+            )
     return tuple(sorted(rows, key=lambda row: (-row.lines, row.service, row.template_id)))

@@ -24,7 +24,7 @@ from analytics.callgraph.graph import CallGraph
 from analytics.world import World
 from causeway.config import parse
 from causeway.errors import ConfigError
-from causeway.findings import Chart, Finding, Message, MessageValue, Verdict
+from causeway.findings import Chart, Evidence, Finding, Message, MessageValue, Verdict
 
 # The entity of a finding about everything.
 EVERYTHING = "*"
@@ -55,7 +55,7 @@ class Options:
         return self.critical_above if verdict is Verdict.CRITICAL else self.warn_above
 
 
-# Inspections of traces take a TraceSample in place of World and graph.
+# Inspections of traces take a TraceSample in place of World and graph, those of anomalies FoundEvents.
 Look = Callable[..., Iterator[Finding]]
 
 
@@ -63,7 +63,8 @@ Look = Callable[..., Iterator[Finding]]
 class Inspection:
     """One registered inspection. weight: how much its findings count in the score, 1 for what users feel now.
 
-    of_traces: it looks at a TraceSample (`look(sample, options)`), not at World and graph.
+    of_traces: it looks at a TraceSample (`look(sample, options)`), not at World and graph. of_anomalies: at the
+    FoundEvents of the window.
     """
 
     name: str
@@ -73,6 +74,7 @@ class Inspection:
     defaults: Mapping[str, float] = field(hash=False)
     look: Look = field(hash=False)
     of_traces: bool = False
+    of_anomalies: bool = False
 
     def __call__(self, world: World, graph: CallGraph, options: Options) -> Iterator[Finding]:
         """Its findings; what it raises is the caller's to handle."""
@@ -97,6 +99,8 @@ class Inspection:
         value: float | None = None,
         threshold: float | None = None,
         chart: Chart | None = None,
+        link: str | None = None,
+        evidence: tuple[Evidence, ...] = (),
     ) -> Finding:
         """A judgement in the words `patrol.NAME_<case>`.
 
@@ -113,6 +117,8 @@ class Inspection:
             threshold=None if threshold is None else float(threshold),
             remedy=Message(f"patrol.{self.name}_remedy") if bad else None,
             chart=chart if bad else None,
+            link=link,
+            evidence=evidence,
         )
 
     def unknown(self, entity: str, case: str, values: Mapping[str, MessageValue] = _NO_VALUES) -> Finding:
@@ -137,6 +143,7 @@ def inspection(
     weight: float = 1.0,
     options: type[Options] = Options,
     of_traces: bool = False,
+    of_anomalies: bool = False,
 ) -> Callable[[Look], Inspection]:
     """Register the function below as the inspection `name`. Raises ConfigError when the name is taken."""
 
@@ -144,7 +151,7 @@ def inspection(
         if name in _registered:
             raise ConfigError(f"two inspections are called {name!r}; remove or rename one")
         defaults = {"warn_above": warn_above, "critical_above": critical_above}
-        made = Inspection(name, unit, weight, options, defaults, look, of_traces)
+        made = Inspection(name, unit, weight, options, defaults, look, of_traces, of_anomalies)
         _registered[name] = made
         return made
 

@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from functools import cache, partial
 from typing import Any
 
+from analytics.anomalies.found import FoundEvents
 from analytics.callgraph.graph import CallGraph, call_graph
 from analytics.impact.scores import ServiceImpact, impact_scores
 from analytics.patrol import score as scoring
@@ -37,10 +38,11 @@ def patrol(
     now_ns: int | None = None,
     *,
     traces: Callable[[], TraceSample] | None = None,
+    anomalies: FoundEvents | None = None,
 ) -> PatrolReport:
     """The report of all enabled inspections. `config`: the table `[patrol]`. `now_ns`: by default the
     window's end. `traces`: gives a sample of the window's traces; asked once, and only by inspections of traces, which
-    are left out without it.
+    are left out without it. `anomalies`: events of the window; the inspection of them is left out without.
 
     An inspection that crashes becomes an UNKNOWN finding that says so. Raises ConfigError for a table
     `[patrol.NAME]`
@@ -50,9 +52,10 @@ def patrol(
     found: list[Finding] = []
     sample = None if traces is None else cache(traces)
     for one, options in chosen_options(config or {}):
-        if one.of_traces and sample is None:
+        if (one.of_traces and sample is None) or (one.of_anomalies and anomalies is None):
             continue
-        looked = _findings(one, partial(_look, one, world, graph, sample, options))
+        given = anomalies if one.of_anomalies else sample if one.of_traces else None
+        looked = _findings(one, partial(_look, one, world, graph, given, options))
         found.extend(_weighed(finding, world, by_service) for finding in looked)
     return report(world, found, now_ns=now_ns)
 
@@ -66,12 +69,25 @@ def chosen_options(config: Mapping[str, Any]) -> tuple[tuple[Inspection, Options
 
 
 def patrol_window(
-    reader: Reader, window: Window, config: Mapping[str, Any] | None = None, *, now_ns: int | None = None
+    reader: Reader,
+    window: Window,
+    config: Mapping[str, Any] | None = None,
+    *,
+    now_ns: int | None = None,
+    anomalies: FoundEvents | None = None,
 ) -> PatrolReport:
     """As `patrol`, over a window of a store, with its World, call graph, impacts and traces made for it."""
     world = build_world(reader, window)
     graph = call_graph(world)
-    return patrol(world, graph, impact_scores(world, graph), config, now_ns, traces=lambda: read_traces(reader, window))
+    return patrol(
+        world,
+        graph,
+        impact_scores(world, graph),
+        config,
+        now_ns,
+        traces=lambda: read_traces(reader, window),
+        anomalies=anomalies,
+    )
 
 
 def report(world: World, findings: Sequence[Finding], *, now_ns: int | None = None) -> PatrolReport:
@@ -105,11 +121,15 @@ def _tables(config: Mapping[str, Any], chosen: Sequence[Inspection]) -> dict[str
 
 
 def _look(
-    one: Inspection, world: World, graph: CallGraph, sample: Callable[[], TraceSample] | None, options: Options
+    one: Inspection,
+    world: World,
+    graph: CallGraph,
+    given: FoundEvents | Callable[[], TraceSample] | None,
+    options: Options,
 ) -> Iterator[Finding]:
-    if one.of_traces and sample is not None:
-        return one.look(sample(), options)
-    return one(world, graph, options)
+    if given is None:
+        return one(world, graph, options)
+    return one.look(given() if callable(given) else given, options)
 
 
 def _findings(one: Inspection, look: Callable[[], Iterable[Finding]]) -> list[Finding]:

@@ -14,6 +14,7 @@ from typing import Any
 import orjson
 from cronsim import CronSim, CronSimError
 
+from analytics.anomalies.kept import kept_events
 from analytics.patrol.run import chosen_options, patrol_window
 from causeway import registry
 from causeway.config import parse
@@ -129,7 +130,8 @@ def run_scheduled(context: JobContext, schedule: Schedule, config: Mapping[str, 
     """One patrol of that schedule: report, files, record."""
     end_ns = context.now_ns - LAG_NS
     window = Window(end_ns - parse_duration(schedule.window), end_ns)
-    report = patrol_window(context.reader, window, config, now_ns=context.now_ns)
+    unusual = kept_events(context.state, window)
+    report = patrol_window(context.reader, window, config, now_ns=context.now_ns, anomalies=unusual)
     earlier = context.state.patrol_runs(1, schedule=schedule.name)
     previous = earlier[0].report if earlier else None
     files = write_files(report, schedule, context.data_dir, previous=previous)

@@ -21,6 +21,8 @@ from typing import Self
 
 import pandas as pd
 
+from causeway.client.anomalies import Anomalies as Anomalies
+from causeway.client.anomalies import anomalies_of
 from causeway.client.consequences import Consequences as Consequences
 from causeway.client.consequences import consequences_of
 from causeway.client.frames import frame, rows
@@ -28,6 +30,8 @@ from causeway.client.graphs import Graph as Graph
 from causeway.client.graphs import GraphDiff as GraphDiff
 from causeway.client.graphs import graph_diff_of, graph_of
 from causeway.client.sources import LocalSource, RemoteSource, Source
+from causeway.client.templates import Template as Template
+from causeway.client.templates import template_of, templates_of
 from causeway.deployment import EMBEDDED, Options, deployment
 from causeway.findings import Diagnosis, Incident, PatrolReport
 from causeway.messages import text
@@ -180,6 +184,17 @@ class Client:
         hours = pd.DatetimeIndex(pd.to_datetime(document["hours"], utc=True), name="hour")
         return pd.DataFrame(document["services"], index=hours, dtype=float)
 
+    def anomalies(
+        self, start: Time = "-1d", end: Time = None, *, entity: str | None = None, compute: bool = False
+    ) -> Anomalies:
+        """Series that were unusual, grouped into events; only those of an entity. Default window: the last day.
+
+        What `causeway analyze` kept, or, with `compute` or where it judged nothing of the window, worked out from what
+        is stored: that reads a week before the window.
+        """
+        options = ({} if entity is None else {"entity": entity}) | ({"compute": "true"} if compute else {})
+        return anomalies_of(self._source.document("anomalies", _window(start, end), options))
+
     def risk(self, start: Time = None, end: Time = None, *, fast: bool = False) -> pd.DataFrame:
         """How likely each service is to fail soon times its impact, highest first; a column for each part."""
         document = self._source.document("risk", _window(start, end), {"fast": "true"} if fast else {})
@@ -214,6 +229,24 @@ class Client:
     def patrol(self, start: Time = None, end: Time = None) -> PatrolReport:
         """All inspections over the window, worst first."""
         return from_json(PatrolReport, self._source.document("patrol", _window(start, end)))
+
+    def templates(self, start: Time = None, end: Time = None, *, service: str | None = None) -> pd.DataFrame:
+        """The kinds of log messages, most lines first: template_id, service, lines, template, change_kind, ..."""
+        options = {} if service is None else {"service": service}
+        return templates_of(self._source.document("templates", _window(start, end), options))
+
+    def template(
+        self,
+        template_id: str | int,
+        start: Time = None,
+        end: Time = None,
+        *,
+        service: str | None = None,
+        limit: int = 50,
+    ) -> Template:
+        """One of `templates` with its newest `limit` lines and the traces they name. CausewayError if unknown."""
+        options = {"limit": str(limit)} | ({} if service is None else {"service": service})
+        return template_of(self._source.document(f"templates/{template_id}", _window(start, end), options))
 
     def incidents(self) -> list[Incident]:
         """Incidents, newest first."""

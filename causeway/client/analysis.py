@@ -17,15 +17,17 @@ from causeway.stores.contract import Reader
 from causeway.window import HOUR_NS, Window, earlier_window
 from causeway.wire import to_json
 
-NAMES = ("graph", "graph/diff", "impact", "risk", "blast", "whatif", "diagnose", "patrol")
+NAMES = ("graph", "graph/diff", "impact", "risk", "blast", "whatif", "diagnose", "patrol", "templates")
 
 
 def document(name: str, store: Reader, window: Window, options: Mapping[str, str] = MappingProxyType({})) -> Any:
-    """One of NAMES over a window. Raises ConfigError for another name.
+    """One of NAMES, or `templates/ID`, over a window. Raises ConfigError for another name or an unknown template.
 
     options as in the API: `level`, `service` and `hops` of both graphs, and `before` of their difference; `level` and
-    `fast` of impact and risk; `target` of blast; `remove`, or `slow` and `by`, of whatif.
+    `fast` of impact and risk; `target` of blast; `remove`, or `slow` and `by`, of whatif; `service` of
+    templates, and `limit` (lines) of one.
     """
+    name, _, part = name.partition("/") if name.startswith("templates/") else (name, "", "")
     if name not in NAMES:
         raise ConfigError(f"no analysis {name!r}; there are {', '.join(NAMES)}")
     if name == "graph/diff":
@@ -35,6 +37,8 @@ def document(name: str, store: Reader, window: Window, options: Mapping[str, str
         return to_json(import_module("analytics.rootcause.diagnose").diagnose(world))
     if name == "graph":
         return _graph(store, world, options)
+    if name == "templates":
+        return _templates(store, world, part, options)
     if name in {"blast", "whatif"}:
         return _consequences(name, store, world, options)
     return _scored(name, store, world, options)
@@ -74,6 +78,25 @@ def _consequences(name: str, store: Reader, world: Any, options: Mapping[str, st
     whatif = import_module("analytics.impact.whatif")
     change = whatif.parse_change(options.get("remove"), options.get("slow"), options.get("by"))
     return to_json(whatif.what_if(model, change))
+
+
+def _templates(store: Reader, world: Any, template_id: str, options: Mapping[str, str]) -> Any:
+    lookup = import_module("analytics.logtemplates.lookup")
+    survey, service = import_module("analytics.logtemplates.survey").survey_of(world), options.get("service")
+    if not template_id:
+        return lookup.templates_document(survey, service)
+    number, limit = lookup.template_id_of(template_id), int(options.get("limit", "50"))
+    read = import_module("analytics.logtemplates.lines").template_lines
+    found = lookup.template_document(
+        survey,
+        number,
+        lambda: read(store, world.window, number, earlier=world.baseline, service=service, limit=limit),
+        service=service,
+        examples=limit,
+    )
+    if found is None:
+        raise ConfigError(f"no template {template_id} in this window")
+    return found
 
 
 def _graph(store: Reader, world: Any, options: Mapping[str, str]) -> Any:

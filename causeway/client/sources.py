@@ -11,6 +11,7 @@ import httpx2
 import pyarrow as pa
 
 from causeway.client.analysis import document, impact_history
+from causeway.client.anomalies import anomalies
 from causeway.deployment import Deployment
 from causeway.errors import CausewayError, StoreError
 from causeway.stores.contract import Page, Reader
@@ -31,7 +32,7 @@ class Source(Protocol):
         ...
 
     def document(self, name: str, window: Window | None, options: Mapping[str, str] = NO_OPTIONS) -> Any:
-        """One of `analysis.NAMES` or `impact/history` of a window, or the `incidents` of all time.
+        """One of `analysis.NAMES`, `impact/history` or `anomalies` of a window, or the `incidents` of all time.
 
         options: as in the query of the API.
         """
@@ -70,6 +71,8 @@ class LocalSource:
             return {"incidents": self._incidents()}
         if name == "impact/history":
             return self._impact_history(window)
+        if name == "anomalies":
+            return self._anomalies(window, options)
         return document(name, self._store, window, options)
 
     def table(self, name: str, window: Window, *, service: str | None, limit: int) -> Page:
@@ -90,6 +93,12 @@ class LocalSource:
             return {"hours": [], "services": {}}
         with closing(self._deployment.open_state()) as state:
             return impact_history(state, window)
+
+    def _anomalies(self, window: Window, options: Mapping[str, str]) -> Any:
+        if not self._deployment.has_state:
+            return anomalies(self._store, None, window, options)
+        with closing(self._deployment.open_state()) as state:
+            return anomalies(self._store, state, window, options)
 
 
 class RemoteSource:

@@ -1,9 +1,11 @@
-"""What Causeway remembers besides telemetry: incidents, patrol runs, schedules, the outbox, silences, impacts."""
+"""What Causeway remembers besides telemetry: incidents, patrol runs, schedules, the outbox, silences, impacts,
+anomalies."""
 
 from __future__ import annotations
 
 from pathlib import Path
 
+from causeway.state.anomalies import AnomalyRow, AnomalyState
 from causeway.state.database import Database
 from causeway.state.impacts import ImpactMark, ImpactState
 from causeway.state.incidents import IncidentState
@@ -15,6 +17,7 @@ from causeway.state.rollups import RollupLease, RollupState
 from causeway.state.silences import SilenceState
 
 __all__ = [
+    "AnomalyRow",
     "Delivery",
     "ImpactMark",
     "Leadership",
@@ -28,7 +31,7 @@ __all__ = [
 ]
 
 
-class State(IncidentState, PatrolState, OutboxState, SilenceState, RollupState, ImpactState):
+class State(IncidentState, PatrolState, OutboxState, SilenceState, RollupState, ImpactState, AnomalyState):
     """The whole state. Safe from many threads and processes at once; each call is one short transaction."""
 
     def __init__(self, database: Database) -> None:

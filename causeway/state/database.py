@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import sqlite3
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -15,6 +17,7 @@ from causeway.state import migrations, tables
 
 FILE_NAME = "state.sqlite"
 BUSY_TIMEOUT_MS = 10_000
+_SWITCH_WAIT_S = 0.01
 _SUFFIXES = (".sqlite", ".sqlite3", ".db")
 _POSTGRESQL = "postgresql"
 _CONNECT_TIMEOUT_S = 10
@@ -155,9 +158,24 @@ def _postgresql_arguments() -> dict[str, Any]:
 def _configure_sqlite(connection: Any, _record: object) -> None:
     connection.isolation_level = None  # transactions begin where we say so
     cursor = connection.cursor()
-    for pragma in (f"busy_timeout = {BUSY_TIMEOUT_MS}", "journal_mode = WAL", "synchronous = FULL"):
+    for pragma in (f"busy_timeout = {BUSY_TIMEOUT_MS}", "synchronous = FULL"):
         cursor.execute(f"PRAGMA {pragma}")
+    _write_ahead(cursor)
     cursor.close()
+
+
+def _write_ahead(cursor: sqlite3.Cursor) -> None:
+    """Switch to a write-ahead log. SQLite does not wait for others that switch the same file at the same time."""
+    until = time.monotonic() + BUSY_TIMEOUT_MS / 1000
+    while True:
+        try:
+            cursor.execute("PRAGMA journal_mode = WAL")
+        except sqlite3.OperationalError:
+            if time.monotonic() > until:
+                raise
+            time.sleep(_SWITCH_WAIT_S)
+        else:
+            return
 
 
 def _begin_sqlite(connection: sa.Connection) -> None:

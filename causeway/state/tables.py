@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import sqlalchemy as sa
 
-VERSION = 3
+VERSION = 4
 
 metadata = sa.MetaData()
 _BIG = sa.BigInteger()
@@ -111,4 +111,25 @@ impact_history = sa.Table(
     sa.Column("hour_ns", _BIG, primary_key=True, autoincrement=False),
     sa.Column("service", sa.Text, primary_key=True),
     sa.Column("impact", sa.Double, nullable=False),
+)
+
+# Series that alarmed together; body: their alarms.
+anomaly_events = sa.Table(
+    "anomaly_events",
+    metadata,
+    _identity(),
+    sa.Column("start_ns", _BIG, nullable=False),
+    sa.Column("last_ns", _BIG, nullable=False, index=True),
+    sa.Column("lead", sa.Text, nullable=False),
+    sa.Column("score", sa.Double, nullable=False),
+    sa.Column("body", sa.Text, nullable=False),
+    sqlite_autoincrement=True,
+)
+
+# One row: how far the job that finds them has come, and what it knows.
+anomaly_progress = sa.Table(
+    "anomaly_progress",
+    metadata,
+    sa.Column("name", sa.Text, primary_key=True),
+    sa.Column("body", sa.Text, nullable=False),
 )

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from typing import Any
+from urllib.parse import parse_qsl
 
 import numpy as np
 from dash import html
@@ -45,7 +46,7 @@ def render(view: View, services: Services, _values: Mapping[str, str]) -> Compon
                 "findings",
                 view,
                 _columns(view),
-                finding_rows(view, report.findings),
+                finding_rows(view, report.findings, report.window),
                 label=view.say("findings"),
                 height=HEIGHT_PX,
             ),
@@ -157,13 +158,13 @@ def _columns(view: View) -> Sequence[Column]:
     )
 
 
-def finding_rows(view: View, findings: Sequence[Finding]) -> list[Row]:
-    """One row per finding, in the report's order (worst first)."""
+def finding_rows(view: View, findings: Sequence[Finding], window: Window) -> list[Row]:
+    """One row per finding of that window, in the report's order (worst first); a click shows what it is about."""
     return [
         {
             "key": f"{one.inspection} {one.entity} {i}",
             "name": one.entity if one.entity != "*" else view.say("everything"),
-            "href": view.href(f"/service/{one.entity}") if one.impact is not None else None,
+            "href": _href(view, one, window),
             "verdict": one.verdict.value,
             "verdict_word": view.say(f"verdict_{one.verdict.value.lower()}"),
             "inspection": inspection_title(view, one.inspection),
@@ -175,6 +176,14 @@ def finding_rows(view: View, findings: Sequence[Finding]) -> list[Row]:
         }
         for i, one in enumerate(findings)
     ]
+
+
+def _href(view: View, finding: Finding, window: Window) -> str | None:
+    """The records behind it in the window it was judged for, where it names some; else its service."""
+    if finding.link is None:
+        return view.href(f"/service/{finding.entity}") if finding.impact is not None else None
+    path, _, query = finding.link.partition("?")
+    return view.address.to_window(window, path, **dict(parse_qsl(query)))
 
 
 def _report(view: View, run: PatrolRun | None) -> Component | None:

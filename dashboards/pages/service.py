@@ -11,6 +11,7 @@ from dash.development.base_component import Component
 from causeway.findings import Verdict
 from causeway.stores.contract import SpanFilter
 from causeway.wire import sentence
+from dashboards.components.anomalies import unusual_series
 from dashboards.components.basics import answer, card, heading, page_body
 from dashboards.components.changes import change_list, chart_changes, what_changed
 from dashboards.components.red_charts import red_charts
@@ -38,6 +39,11 @@ def render(view: View, services: Services, values: Mapping[str, str]) -> Compone
             heading(name, note=_links(view, name)),
             _answer(view, health, name),
             html.Div(red_charts(view, services, name, chart_changes(changes), health), className="charts"),
+            card(
+                view.say("anomalies.card"),
+                unusual_series(view, services, name),
+                note=view.say("anomalies.card_note"),
+            ),
             html.Div(
                 [
                     card(view.say("callers"), neighbours_table(view, services, name, callers=True), class_name="flush"),

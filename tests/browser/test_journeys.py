@@ -183,3 +183,16 @@ def test_nothing_moves_while_nothing_changes(watched: Watched) -> None:
         page.evaluate("window.dash_clientside.set_props('tick', {n_intervals: 1000})")
     assert page.evaluate("document.querySelector('#chart-rate .js-plotly-plot').dataset.mark") == "same"
     assert page.evaluate("window.scrollY") == 200
+
+
+def test_a_changed_message_leads_to_its_lines_and_back(watched: Watched) -> None:
+    """From what changed in the messages to one of them, its lines, and back to all."""
+    page = watched.open("/logs?range=15m&lang=en")
+    expect(page.locator(".answer").first).to_contain_text("changed for the worse")
+    page.locator("#templates-changed .row-link", has_text="IllegalStateException in Charge").click()
+    expect(page.locator("h1")).to_have_text("Log message")
+    expect(page.locator("#logs .ag-row").first).to_contain_text("IllegalStateException in Charge: cannot read record")
+    assert "template=" in page.url
+    page.get_by_role("link", name="All messages").click()
+    expect(page.locator("#templates-all .ag-row").first).to_be_visible()
+    assert "template=" not in page.url

@@ -205,6 +205,23 @@ def test_patrol(client: Client, slow_payment: Shop) -> None:
     assert any(finding.entity == "payment" for finding in report.findings if finding.verdict.rank >= 2)
 
 
+def test_log_templates(client: Client, slow_payment: Shop) -> None:
+    """The kinds of messages with their counts; one of them with its lines and traces; an unknown one is an error."""
+    times = _times(slow_payment.fault_window)
+    found = client.templates(*times, service="payment")
+    assert set(found["service"]) == {"payment"} and found["lines"].is_monotonic_decreasing
+    first = found.iloc[0]
+    one = client.template(first["template_id"], *times, service="payment", limit=7)
+    assert one.template == first["template"] and one.window == slow_payment.fault_window
+    assert len(one.lines) == 7 and one.lines["time"].is_monotonic_decreasing
+    assert one.document["matched"] == first["lines"] == one.counts["lines"].sum()
+    spans = client.spans(*times, limit=100_000)
+    assert set(one.traces["trace_id"]) <= set(spans["trace_id"]) and len(one.traces) > 0
+    for wrong in ("17", "no number"):
+        with pytest.raises(CausewayError, match=wrong):
+            client.template(wrong, *times)
+
+
 def test_no_incidents_is_an_empty_list(client: Client) -> None:
     """A folder that no analysis ran on has no incidents, and reading it makes none."""
     assert client.incidents() == []

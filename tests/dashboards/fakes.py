@@ -11,6 +11,11 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from analytics.anomalies.answer import anomalies_of
+from analytics.anomalies.causes import Cause
+from analytics.anomalies.events import Alarm
+from analytics.anomalies.found import FoundEvent, FoundEvents
+from analytics.anomalies.streams import Learned
 from analytics.callgraph.diff import GraphDiff, graph_diff
 from analytics.callgraph.graph import CallGraph, call_graph
 from analytics.callgraph.level import Level
@@ -22,6 +27,8 @@ from analytics.impact.risk import Risk, risks
 from analytics.impact.scores import ServiceImpact, impact_scores
 from analytics.impact.target import Target
 from analytics.impact.whatif import Change, WhatIf, what_if
+from analytics.logtemplates.lines import TemplateLines, template_lines
+from analytics.logtemplates.survey import Survey, survey_of
 from analytics.patrol.moment import Moment, expected, moment
 from analytics.patrol.run import patrol
 from analytics.rootcause.diagnose import diagnose
@@ -129,6 +136,24 @@ class ShopServices:
         hours = tuple(window.end_ns // HOUR_NS * HOUR_NS - back * HOUR_NS for back in (4, 3, 2, 1))
         return ImpactHistory(hours, {"frontend": (70.0, None, 72.0, 75.0)})
 
+    def anomalies(self, window: Window, *, compute: bool = False) -> FoundEvents:
+        return anomalies_of(self.store, None, window) if compute else self.kept_anomalies(window)
+
+    def kept_anomalies(self, window: Window) -> FoundEvents:
+        found = self.anomaly(7)
+        assert found is not None
+        until_ns = self.shop.window.end_ns
+        return FoundEvents(window, (found,), Learned(40, 2), True, window.start_ns, until_ns)
+
+    def anomaly(self, event_id: int) -> FoundEvent | None:
+        if event_id != 7:
+            return None
+        at_ns = self.shop.window.start_ns + 120_000_000_000
+        said = {"unit": "ms", "value": 340.0, "low": 40.0, "high": 60.0, "bar": 2.0, "per_week": 0.5}
+        alarm = Alarm(at_ns, "payment", "latency_ms", 6.0, Cause.LEVEL, **said)  # type: ignore[arg-type]
+        caller = Alarm(at_ns, "checkout", "latency_ms", 4.0, Cause.LEVEL)
+        return FoundEvent(at_ns, at_ns, "payment", 10.0, ("payment", "checkout"), (alarm, caller), id=7)
+
     def moment(self, window: Window, part: Window) -> Moment:
         return moment(self.store, part, expected(self.world(window)))
 
@@ -221,6 +246,15 @@ class ShopServices:
         if where is not None and where.trace_id:
             table = table.slice(0, 3)
         return Page(table.slice(0, limit), table.num_rows > limit, table.num_rows)
+
+    def log_templates(self, window: Window) -> Survey:
+        return survey_of(self.world(window))
+
+    def template_lines(
+        self, window: Window, template_id: int, *, service: str | None = None, limit: int = 200
+    ) -> TemplateLines | None:
+        earlier = self.world(window).baseline
+        return template_lines(self.store, window, template_id, earlier=earlier, service=service, limit=limit)
 
     def table(self, name: str, window: Window, *, service: str | None, limit: int) -> Page:
         return table_page(self.store, name, window, service=service, limit=limit)

@@ -152,3 +152,21 @@ def test_a_broken_store_is_503(broken: BrokenServices) -> None:
     answer = client.get("/api/v1/graph")
     assert answer.status_code == 503
     assert answer.json()["error"]["kind"] == "store"
+
+
+def test_templates_and_their_lines_are_answered(client: TestClient) -> None:
+    """The window's templates, those that changed with when and how; one of them with its newest lines."""
+    listed = client.get("/api/v1/templates", params={**WINDOW, "service": "payment"}).json()
+    assert {"window", "baseline", "verdict", "capped", "without_history", "templates"} == set(listed)
+    assert {row["service"] for row in listed["templates"]} == {"payment"}
+    new = next(row for row in listed["templates"] if row["change"] and row["change"]["kind"] in {"new", "more"})
+    one = client.get(f"/api/v1/templates/{new['template_id']}", params={**WINDOW, "limit": 3}).json()
+    assert (one["template"], len(one["examples"])) == (new["template"], 3)
+    assert one["templates"] == [new] and one["matched"] == new["lines"]
+
+
+@pytest.mark.parametrize(("asked", "status"), [("17", 404), ("x", 400), (str(1 << 63), 400)])
+def test_an_unknown_template_is_said(client: TestClient, asked: str, status: int) -> None:
+    """An id that the window does not have is not found; what is no id is refused."""
+    answer = client.get(f"/api/v1/templates/{asked}", params=WINDOW)
+    assert answer.status_code == status and asked in answer.json()["error"]["message"]

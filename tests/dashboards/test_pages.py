@@ -69,7 +69,7 @@ def test_every_page_speaks_plainly(shop: ShopServices, path: str, language: str)
     assert len(text) > 10
     assert not re.search(
         r"\bNone\b(?! of)|\bnan\b|\{\w+\}|"
-        r"\b(pages|patrol|rootcause|diagnosis|journeys|traces|impact|impactpages)\.[a-z_]+",
+        r"\b(pages|patrol|rootcause|diagnosis|journeys|traces|impact|impactpages|logpages)\.[a-z_]+",
         text,
     )
     sent = orjson.dumps(

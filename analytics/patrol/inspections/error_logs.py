@@ -9,6 +9,7 @@ import numpy as np
 
 from analytics.callgraph.graph import CallGraph
 from analytics.patrol.inspection import Options, inspection
+from analytics.patrol.log_evidence import EVIDENCE_MAX, short, template_evidence, template_link
 from analytics.patrol.numbers import chart, services, window_sum
 from analytics.world import LogSeries, World
 from causeway.findings import Finding, Message, Verdict
@@ -16,9 +17,9 @@ from causeway.window import MINUTE_NS
 
 # OTLP severity numbers.
 _ERROR, _FATAL = 17, 21
+FACTOR, LINES_MIN = 3.0, 3
 # Where a line carries no severity, its words must do.
 _WORDS = r"(?i)\b(?:error|exception|fatal|panic|critical)\b"
-_TEXT_MAX = 120
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,8 +29,8 @@ class ErrorLogsOptions(Options):
     factor: a template rises when it comes so many times as often as before; lines_min: and at least so often.
     """
 
-    factor: float = 3.0
-    lines_min: int = 3
+    factor: float = FACTOR
+    lines_min: int = LINES_MIN
 
 
 @inspection("error_logs", unit="/min", warn_above=0.1, critical_above=10.0, weight=0.7, options=ErrorLogsOptions)
@@ -38,9 +39,7 @@ def error_logs(world: World, _graph: CallGraph, options: ErrorLogsOptions) -> It
     logs, inside = world.logs, world.timeline.in_window
     before_known = np.isfinite(logs.counts[:, ~inside]).any() if logs.counts.size else False
     now, before = window_sum(logs.counts, inside), window_sum(logs.counts, ~inside)
-    share = inside.sum() / max(1, (~inside).sum())
-    grown = now > np.maximum(options.factor * before * share, before * share + 4 * np.sqrt(before * share))
-    grown &= (now >= options.lines_min) & _errors(logs)
+    grown = rising_errors(world, factor=options.factor, lines_min=options.lines_min)
     minutes = inside.sum() * world.timeline.step_ns / MINUTE_NS
     owner = logs.meta["service"].to_numpy(dtype=object)
     for service in services(world):
@@ -53,6 +52,20 @@ def error_logs(world: World, _graph: CallGraph, options: ErrorLogsOptions) -> It
             continue
         rows = np.flatnonzero(own & grown)
         yield _judged(world, service, rows, now, before, minutes, options)
+
+
+def rising_errors(world: World, *, factor: float = FACTOR, lines_min: int = LINES_MIN) -> np.ndarray:
+    """(n,) bool, by row of the World's LogSeries: an error template that is new or rising."""
+    logs, inside = world.logs, world.timeline.in_window
+    now, usual = window_sum(logs.counts, inside), _usual(world)
+    grown = now > np.maximum(factor * usual, usual + 4 * np.sqrt(usual))
+    return np.asarray(grown & (now >= lines_min) & _errors(logs))
+
+
+def _usual(world: World) -> np.ndarray:
+    """(n,) lines expected in the window from the baseline's."""
+    inside = world.timeline.in_window
+    return window_sum(world.logs.counts, ~inside) * (inside.sum() / max(1, (~inside).sum()))
 
 
 def _judged(
@@ -69,6 +82,8 @@ def _judged(
     if not len(rows) or verdict is Verdict.OK:
         return error_logs.finding(service, Verdict.OK, "fine", value=per_minute, threshold=options.warn_above)
     worst = int(rows[np.argmax(now[rows])])
+    usual = _usual(world)
+    most = rows[np.argsort(-now[rows], kind="stable")][:EVIDENCE_MAX].tolist()
     if (world.logs.meta["severity_number"].to_numpy()[rows] >= _FATAL).any():
         verdict = Verdict.CRITICAL
     return error_logs.finding(
@@ -77,7 +92,7 @@ def _judged(
         "rising" if before[worst] else "new",
         {
             "lines": float(now[worst]),
-            "template": _short(str(world.logs.meta["template"].iloc[worst])),
+            "template": short(str(world.logs.meta["template"].iloc[worst])),
             "templates": len(rows),
             "rate": per_minute,
         },
@@ -89,6 +104,8 @@ def _judged(
             world.timeline,
             world.logs.counts[rows].sum(axis=0) * (MINUTE_NS / world.timeline.step_ns),
         ),
+        link=template_link(service, int(world.logs.meta["template_id"].iloc[worst])),
+        evidence=tuple(template_evidence(world, row, usual=float(usual[row])) for row in most),
     )
 
 
@@ -97,8 +114,3 @@ def _errors(logs: LogSeries) -> np.ndarray:
     severity = logs.meta["severity_number"].to_numpy()
     worded = logs.meta["template"].astype(str).str.contains(_WORDS, regex=True).to_numpy(dtype=bool)
     return (severity >= _ERROR) | ((severity == 0) & worded)
-
-
-def _short(template: str) -> str:
-    line = " ".join(template.split())
-    return line if len(line) <= _TEXT_MAX else line[: _TEXT_MAX - 1] + "…"

@@ -90,3 +90,28 @@ def test_uses_what_a_miner_learned(ask, tmp_path: Path) -> None:
 def test_refuses_what_it_does_not_know(ask, words: tuple[str, ...]) -> None:
     """A wrong format or id is named, not ignored."""
     assert isinstance(ask(*words).exception, ConfigError)
+
+
+def test_lines_and_traces_are_one_query_away(ask) -> None:
+    """`explain` gives the newest lines of a template and the traces they name, as many as asked for."""
+    listed = json.loads(ask("list", "--format", "json", "--baseline", "20m").stdout)
+    row = max((row for row in listed["templates"] if row["service"] == "payment"), key=lambda row: row["lines"])
+    asked = ("--service", "payment", "--examples", "3", "--traces", "2", "--", row["template_id"])
+    found = json.loads(ask("explain", "--format", "json", *asked).stdout)
+    assert len(found["examples"]) == 3 and len(found["traces"]) == 2
+    assert found["matched"] == row["lines"] and not found["truncated"]
+    assert {line["service"] for line in found["examples"]} == {"payment"}
+    times = [line["time_ns"] for line in found["examples"]]
+    assert times == sorted(times, reverse=True)
+    assert found["examples"][0]["trace_id"] == found["traces"][0]["trace_id"]
+    table = ask("explain", *asked).stdout
+    assert found["traces"][0]["trace_id"] in table and found["examples"][0]["body"] in table
+
+
+def test_changes_are_dated(ask) -> None:
+    """Each change says when its first and last lines came, and how it is judged."""
+    listed = json.loads(ask("list", "--format", "json", "--baseline", "20m").stdout)
+    changed = [row["change"] for row in listed["templates"] if row["change"]]
+    assert changed and all(one["first_ns"] <= one["last_ns"] for one in changed)
+    new = [one for one in changed if one["kind"] == "new"]
+    assert new and all(one["first_ns"] >= SHOP.fault_window.start_ns for one in new)
