@@ -8,6 +8,8 @@ from __future__ import annotations
 
 import re
 
+import numpy as np
+
 from analytics.world import World
 
 NAME_MIN = 5  # letters of a name below which it may be any word
@@ -17,14 +19,23 @@ _TEXTS_MAX = 5_000
 
 def mentions(world: World, names: list[str]) -> set[tuple[str, str]]:
     """(service, the entity it names) pairs. Cost: one regular expression over the distinct texts."""
-    wanted = sorted((name for name in names if len(name) >= NAME_MIN), key=len, reverse=True)
-    if not wanted:
-        return set()
-    pattern = re.compile(r"(?<![\w-])(" + "|".join(map(re.escape, wanted)) + r")(?![\w-])")
+    pattern = _pattern(names)
     found: set[tuple[str, str]] = set()
     for service, text in _texts(world):
         found.update((service, name) for name in pattern.findall(text) if name != service)
     return found
+
+
+def names_another(services: np.ndarray, texts: np.ndarray, names: list[str]) -> np.ndarray:
+    """(n,) bool: whether each text, said by that service, names an entity other than the service itself."""
+    pattern = _pattern(names)
+    said = zip(services, texts, strict=True)
+    return np.array([any(name != service for name in pattern.findall(text)) for service, text in said], dtype=bool)
+
+
+def _pattern(names: list[str]) -> re.Pattern[str]:
+    wanted = sorted((name for name in names if len(name) >= NAME_MIN), key=len, reverse=True)
+    return re.compile(r"(?<![\w-])(" + ("|".join(map(re.escape, wanted)) or "(?!)") + r")(?![\w-])")
 
 
 def _texts(world: World) -> list[tuple[str, str]]:

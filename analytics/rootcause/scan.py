@@ -89,9 +89,9 @@ def onsets(world: World, noticed: Onset) -> np.ndarray:
 
 
 def _alive(world: World) -> np.ndarray:
-    """(t,) slots with requests; with any value where there are none at all."""
+    """(t,) slots with requests; with any value where the window has none at all."""
     served = np.nan_to_num(world.services.calls).sum(axis=0) > 0
-    if served.any():
+    if served[world.timeline.in_window].any():
         return np.asarray(served)
     return np.isfinite(world.metrics.values).any(axis=0) | (np.nan_to_num(world.logs.counts).sum(axis=0) > 0)
 

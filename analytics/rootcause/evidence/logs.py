@@ -7,8 +7,9 @@ import re
 import numpy as np
 import pandas as pd
 
-from analytics.rootcause.evidence.observations import Look, Observations, chart, no_look, number
+from analytics.rootcause.evidence.observations import Look, Observations, chart, no_look, nothing, number
 from analytics.rootcause.evidence.per_request import follows_traffic, rate_changes, service_requests, tied_falls
+from analytics.rootcause.mentions import names_another
 from analytics.rootcause.split import Split
 from analytics.world import World
 from causeway.findings import Evidence, Message
@@ -18,6 +19,7 @@ TEMPLATE_TEXT_MAX = 160
 _LINES_MIN = 4  # fewer lines in all tell nothing
 _ERROR_NUMBER, _WARN_NUMBER = 17, 13  # OTLP severity numbers
 _WEIGHTS = {"error": 1.0, "warn": 0.85, "plain": 0.7}  # exponents of p by severity
+_HEARSAY = 0.4  # exponent of p of a line that complains of somebody else
 _VANISHED_WEIGHT = 0.8  # what is missing is more often a change of traffic than what is new
 _ERROR_WORDS = re.compile(r"\b(?:ERROR|FATAL|CRITICAL|SEVERE|PANIC|panic|Traceback|\w*Exception)\b")
 _WARN_WORDS = re.compile(r"\b(?:WARN|WARNING)\b")
@@ -30,19 +32,26 @@ def prepare(world: World, first: Split) -> Look:
     if not len(meta):
         return no_look(FAMILY)
     services = meta["service"].to_numpy()
-    requests = service_requests(world, services, _lines(services, counts))
+    lines = _lines(services, counts)
+    requests = service_requests(world, services, lines)
     codes, _ = pd.factorize(services)
     of_traffic = follows_traffic(world, services, counts)
     weight = severity_weights(meta)
+    grave = weight > _WEIGHTS["plain"]
+    about = names_another(services, meta["template"].astype(str).to_numpy(), list(map(str, world.nodes.index)))
+    weight = weight * np.where(about, _HEARSAY, 1.0)
     none = np.full(len(meta), np.nan)
 
     def look(split: Split) -> Observations:
         before, after = counts[:, split.before].sum(axis=1), counts[:, split.after].sum(axis=1)
-        telling = (before + after >= _LINES_MIN) & ~of_traffic
+        if not before.any():
+            return nothing(FAMILY)  # nobody's lines were kept back then: that one is new says nothing
+        heard = lines[:, split.before].any(axis=1) | grave  # some log only when they fail
+        telling = (before + after >= _LINES_MIN) & ~of_traffic & heard
         rise, fall = np.ones(len(meta)), np.ones(len(meta))
         rise[telling], fall[telling] = rate_changes(counts[telling], requests[telling], split)
         fall = np.where(telling, np.minimum(fall, tied_falls(counts, codes, split)), 1.0)
-        falls = np.where(weight > _WEIGHTS["plain"], 1.0, fall)  # fewer errors are no harm
+        falls = np.where(grave, 1.0, fall)  # fewer errors are no harm
         p = np.minimum(np.power(rise, weight), np.power(falls, weight * _VANISHED_WEIGHT))
         p = np.minimum(1.0, 2.0 * p)
 

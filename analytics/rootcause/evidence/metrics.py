@@ -36,6 +36,10 @@ _NAMED_UNITS = (
     (re.compile(r"(?:^|[._])(?:ms|milliseconds)$"), "ms"),
     (re.compile(r"(?:^|[._])bytes$"), "By"),
 )
+_OF_LIMIT = re.compile(r"utili[sz]ation|usage_?(?:rate|percent|pct)|percent|saturation", re.IGNORECASE)
+_NEAR_LIMIT, _FAR_FROM_LIMIT = 0.8, 0.5  # of the limit
+_PERCENT_FROM = 1.5  # larger values of such a metric are percentages
+_FULL = 1.5  # exponent of p of what has reached its limit: few samples are enough to believe it
 _INTERVALS_MAX = 9  # a carried value is at most 90 s old
 _REPEATS_MIN = 3
 
@@ -53,11 +57,13 @@ def prepare(world: World, first: Split) -> Look:
     scarce = meta["name"].str.contains(_SCARCE).to_numpy()
     held = meta["name"].str.contains(_HELD).to_numpy(dtype=bool)
     exponent = _exponents(meta["name"])
+    limited = meta["name"].str.contains(_OF_LIMIT).to_numpy(dtype=bool) & ~scarce
 
     def look(split: Split) -> Observations:
         shifts, rise, fall = noise.tails(split, _load(world, services, split))
         restarted = held & (np.nan_to_num(shifts.before - shifts.after) > _RESTART_FALL)
-        p = np.power(np.where(scarce | restarted, fall, rise), exponent)
+        full = limited & saturated(values, split)
+        p = np.power(np.where(scarce | restarted, fall, rise), exponent * np.where(full, _FULL, 1.0))
         more = np.abs(np.nan_to_num(shifts.after - shifts.before))
 
         def tell(row: int) -> Evidence:
@@ -77,6 +83,14 @@ def _of_requests(meta: pd.DataFrame) -> np.ndarray:
         for name, unit in told
     ]
     return named | np.array(shares, dtype=bool)
+
+
+def saturated(values: np.ndarray, split: Split) -> np.ndarray:
+    """(n,) whether parts of a limit reached it that were far below it before; percentages are known by their size."""
+    before = np.array([usual_level(row, split.before) for row in values])
+    after = np.array([level(row, split.after) for row in values])
+    whole = np.where(np.nanmax(_some(values), axis=1) > _PERCENT_FROM, 100.0, 1.0)
+    return (after >= _NEAR_LIMIT * whole) & (before < _FAR_FROM_LIMIT * whole)
 
 
 def _exponents(names: pd.Series) -> np.ndarray:

@@ -133,16 +133,20 @@ def _own(index: pd.Index, served: np.ndarray, service: str) -> np.ndarray:
 
 
 def _replaced(world: World, services: np.ndarray, last: np.ndarray) -> np.ndarray:
-    """(n,) whether a new instance of the service took over about when this one stopped."""
+    """(n,) whether a new instance of the service took over about when this one stopped.
+
+    Slots in which nobody asked anything of anyone do not count: a pod replaced overnight is no failure by morning.
+    """
     keys = world.instances.keys.to_frame(index=False)
     some = np.nan_to_num(world.instances.calls) > 0
+    busy = np.cumsum(some.any(axis=0))
     first = np.where(some.any(axis=1), some.argmax(axis=1), 0)
     starts: dict[str, list[int]] = defaultdict(list)
     for service, start in zip(keys["service"], first.tolist(), strict=True):
         if start > 0:
             starts[str(service)].append(start)
     near = [
-        any(abs(start - stop) <= _HANDOVER_SLOTS for start in starts[str(service)])
+        any(abs(busy[start] - busy[stop]) <= _HANDOVER_SLOTS for start in starts[str(service)])
         for service, stop in zip(services, last.tolist(), strict=True)
     ]
     return np.array(near, dtype=bool)
