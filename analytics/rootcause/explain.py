@@ -22,7 +22,7 @@ _HOPS_MAX = 4
 CHAIN_MIN = 0.3  # a smaller discount is no explanation
 _FADE = 0.9  # per hop
 _PASSED_ON = ("logs", "metrics")  # families that do not separate a node's own share themselves
-_LEFT_OVER = ("self_time", "network_gap", "errors", "metric_latency", "metric_failing")  # these do, but imperfectly
+_LEFT_OVER = ("self_time", "errors", "metric_latency", "metric_failing")  # these do, but imperfectly
 _LEFT_OVER_PART = 0.4
 
 

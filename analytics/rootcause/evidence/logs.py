@@ -19,6 +19,7 @@ TEMPLATE_TEXT_MAX = 160
 _LINES_MIN = 4  # fewer lines in all tell nothing
 _ERROR_NUMBER, _WARN_NUMBER = 17, 13  # OTLP severity numbers
 _WEIGHTS = {"error": 1.0, "warn": 0.85, "plain": 0.7}  # exponents of p by severity
+_SERVICES_MIN = 3  # that many services do not begin to log in the same slot by themselves
 _HEARSAY = 0.4  # exponent of p of a line that complains of somebody else
 _VANISHED_WEIGHT = 0.8  # what is missing is more often a change of traffic than what is new
 _ERROR_WORDS = re.compile(r"\b(?:ERROR|FATAL|CRITICAL|SEVERE|PANIC|panic|Traceback|\w*Exception)\b")
@@ -33,7 +34,9 @@ def prepare(world: World, first: Split) -> Look:
         return no_look(FAMILY)
     services = meta["service"].to_numpy()
     lines = _lines(services, counts)
-    requests = service_requests(world, services, lines)
+    heard = listening(counts, services, lines)
+    requests = service_requests(world, services, lines) * heard[None, :]
+    counts = counts * heard[None, :]
     codes, _ = pd.factorize(services)
     of_traffic = follows_traffic(world, services, counts)
     weight = severity_weights(meta)
@@ -46,8 +49,8 @@ def prepare(world: World, first: Split) -> Look:
         before, after = counts[:, split.before].sum(axis=1), counts[:, split.after].sum(axis=1)
         if not before.any():
             return nothing(FAMILY)  # nobody's lines were kept back then: that one is new says nothing
-        heard = lines[:, split.before].any(axis=1) | grave  # some log only when they fail
-        telling = (before + after >= _LINES_MIN) & ~of_traffic & heard
+        known = lines[:, split.before].any(axis=1) | grave  # some log only when they fail
+        telling = (before + after >= _LINES_MIN) & ~of_traffic & known
         rise, fall = np.ones(len(meta)), np.ones(len(meta))
         rise[telling], fall[telling] = rate_changes(counts[telling], requests[telling], split)
         fall = np.where(telling, np.minimum(fall, tied_falls(counts, codes, split)), 1.0)
@@ -63,6 +66,22 @@ def prepare(world: World, first: Split) -> Look:
         return Observations(FAMILY, services, p, none, "", tell)
 
     return look
+
+
+def listening(counts: np.ndarray, services: np.ndarray, lines: np.ndarray) -> np.ndarray:
+    """(t,) bool: false up to the slot in which collection began: half of those who ever log are first heard together.
+
+    counts: (n, t) of templates, lines: (n, t) all lines of the row's service.
+    """
+    slots = np.arange(counts.shape[1])
+    if not counts.any():
+        return np.ones(len(slots), dtype=bool)
+    first = np.where(lines.any(axis=1), (lines > 0).argmax(axis=1), len(slots))
+    by_service = pd.Series(first).groupby(services).first().to_numpy()
+    start = int(by_service.min())
+    together = (by_service <= start + 1).sum()
+    began = start > 0 and together >= max(_SERVICES_MIN, len(by_service) / 2)
+    return np.asarray(slots > start) if began else np.ones(len(slots), dtype=bool)
 
 
 def _lines(services: np.ndarray, counts: np.ndarray) -> np.ndarray:
