@@ -25,7 +25,7 @@ ONSETS_MAX = 14  # tried first; then those between the best one's neighbours
 LEAD_NS = MINUTE_NS  # how long before the window a fault may have begun: alarms come late
 _HISTORY_KEPT = 0.5  # of the slots before the window always stay history
 _LATE = 0.25  # an onset at the very end of the window counts that much less where nobody notices anything
-_UNNOTICED = 0.5  # an onset at which users notice nothing counts that much less than one at which they do
+_UNNOTICED = 0.7  # an onset at which users notice nothing counts that much less than one at which they do
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,6 +7,7 @@ import pandas as pd
 from scipy.optimize import nnls
 
 from analytics.anomalies.counts import dispersion, rate_shift_p, share_dispersion, share_shift_p
+from analytics.rootcause.calibration import P_SLOT_AFTER
 from analytics.rootcause.split import Split
 from analytics.world import World
 
@@ -21,7 +22,8 @@ _REQUESTS_MIN = 8  # of a service; with fewer its traces say nothing about its l
 def rate_changes(counts: np.ndarray, requests: np.ndarray, split: Split) -> tuple[np.ndarray, np.ndarray]:
     """(p of a rise, p of a fall) of counts per request, each (n,), for counts and requests (n, t).
 
-    What happens at most once a request is tested as a share of the requests, the rest as a rate.
+    What happens at most once a request is tested as a share of the requests, the rest as a rate. However many there
+    were, one slot is one burst: each p is floored by the slots with requests since the onset.
     """
     before, after = (counts[:, part].sum(axis=1) for part in (split.before, split.after))
     asked_before, asked_after = (requests[:, part].sum(axis=1) for part in (split.before, split.after))
@@ -32,7 +34,8 @@ def rate_changes(counts: np.ndarray, requests: np.ndarray, split: Split) -> tupl
         bursts = share_dispersion(past[once], load[once])
         sides = (before[once], after[once], asked_before[once], asked_after[once])
         rise[once], fall[once] = share_shift_p(*sides, bursts=bursts)
-    return rise, fall
+    floor = np.power(P_SLOT_AFTER, (requests[:, split.after] > 0).sum(axis=1))
+    return np.maximum(rise, floor), np.maximum(fall, floor)
 
 
 def tied_falls(counts: np.ndarray, codes: np.ndarray, split: Split) -> np.ndarray:
