@@ -37,6 +37,7 @@ def summary(found: Sequence[Answer]) -> dict[str, Any]:
     faulty = [one for one in found if one.case.truth]
     quiet = [one for one in found if not one.case.truth]
     faults = sorted({one.case.fault for one in faulty})
+    signals = sorted({one.signals for one in faulty})
     return {
         **figures([one.place for one in faulty]),
         "seconds_per_case_median": _median([one.seconds for one in faulty]),
@@ -44,6 +45,9 @@ def summary(found: Sequence[Answer]) -> dict[str, Any]:
         "world_seconds_median": _median([one.world_seconds for one in faulty]),
         "cause_found": sum(one.verdict == "cause_found" for one in faulty),
         "by_fault": {fault: figures([one.place for one in faulty if one.case.fault == fault]) for fault in faults},
+        "by_signals": {
+            "+".join(kinds): figures([one.place for one in faulty if one.signals == kinds]) for kinds in signals
+        },
         "chance_ac1": round(float(np.mean([1 / max(one.entities, 1) for one in faulty])), 4) if faulty else None,
         "baselines": {name: figures([one.baselines[name] for one in faulty]) for name in BASELINES},
         "fault_free": {"windows": len(quiet), "quiet": sum(one.quiet for one in quiet)},

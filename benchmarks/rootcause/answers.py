@@ -21,7 +21,10 @@ from collectors.replay.exports import service_of
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """What was said of a case. error: the last line of a crash, which counts as a miss."""
+    """What was said of a case. error: the last line of a crash, which counts as a miss.
+
+    signals: the kinds of which the window, beyond its usual time, holds any record.
+    """
 
     case: Case
     place: Places = MISS
@@ -29,6 +32,7 @@ class Answer:
     top5: tuple[str, ...] = ()
     commit: str | None = None
     entities: int = 0
+    signals: tuple[str, ...] = ()
     seconds: float = 0.0
     world_seconds: float = 0.0
     baselines: Mapping[str, Places] = field(default_factory=dict)
@@ -66,6 +70,7 @@ def answer(case: Case, cache: Path) -> Answer:
         top5=tuple(scores)[:5],
         commit=found.changes[0].revision if found.changes else NO_COMMIT,
         entities=len(world.nodes),
+        signals=tuple(sorted(kind for kind, (_, during) in world.seen.items() if during)),
         seconds=done - asked,
         world_seconds=built - began,
         baselines=baselines,

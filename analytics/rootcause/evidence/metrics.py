@@ -88,7 +88,7 @@ def _of_requests(meta: pd.DataFrame) -> np.ndarray:
 def saturated(values: np.ndarray, split: Split) -> np.ndarray:
     """(n,) whether parts of a limit reached it that were far below it before; percentages are known by their size."""
     before = np.array([usual_level(row, split.before) for row in values])
-    after = np.array([level(row, split.after) for row in values])
+    after = np.array([usual_level(row, split.after) for row in values])
     whole = np.where(np.nanmax(_some(values), axis=1) > _PERCENT_FROM, 100.0, 1.0)
     return (after >= _NEAR_LIMIT * whole) & (before < _FAR_FROM_LIMIT * whole)
 

@@ -7,6 +7,7 @@ import pandas as pd
 
 from analytics.rootcause.calibration import calibrate
 from analytics.rootcause.evidence.observations import Look, Observations, chart, level, no_look, number, usual_level
+from analytics.rootcause.evidence.successors import trust_in_usual
 from analytics.rootcause.split import Split
 from analytics.world import World
 from causeway.findings import Evidence, Message
@@ -34,7 +35,8 @@ def prepare(world: World, first: Split) -> Look:
         slower_ms = np.exp(shifts.after) - np.exp(shifts.before)
         excess = np.nan_to_num(np.maximum(slower_ms, 0.0)) * calls[:, split.after].sum(axis=1)
         own = _own_part(world, split, keys, excess)
-        p, kept = np.power(rise, np.maximum(own, 0.05)), excess * own
+        trust = trust_in_usual(world, split, keys["entity"].to_numpy())
+        p, kept = np.power(rise, np.maximum(own, 0.05) * trust), excess * own
 
         def tell(row: int) -> Evidence:
             return _tell(world, split, keys.iloc[row], times_ms[row], calls[row], float(p[row]))

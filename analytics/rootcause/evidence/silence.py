@@ -10,6 +10,7 @@ import pandas as pd
 from analytics.anomalies.counts import dispersion
 from analytics.rootcause.calibration import p_floor
 from analytics.rootcause.evidence.observations import Observations, chart, nothing, number
+from analytics.rootcause.evidence.successors import HANDOVER_SLOTS
 from analytics.rootcause.split import GUARD_SLOTS, Split
 from analytics.world import World
 from causeway.findings import Evidence, Message
@@ -17,7 +18,6 @@ from causeway.findings import Evidence, Message
 FAMILY = "silence"
 _STEADY = 0.5  # share of the slots with requests in which an instance must have been seen to be missed
 _SILENT_SLOTS_MIN = 3
-_HANDOVER_SLOTS = 6
 _UNMISSED = 0.3  # exponent of p where nobody fails for want of the silent one
 _REPORTED_P = {"oom": 1e-6, "restart": 1e-4, "probe": 1e-4}  # what the platform itself reports needs no statistics
 
@@ -146,7 +146,7 @@ def _replaced(world: World, services: np.ndarray, last: np.ndarray) -> np.ndarra
         if start > 0:
             starts[str(service)].append(start)
     near = [
-        any(abs(busy[start] - busy[stop]) <= _HANDOVER_SLOTS for start in starts[str(service)])
+        any(abs(busy[start] - busy[stop]) <= HANDOVER_SLOTS for start in starts[str(service)])
         for service, stop in zip(services, last.tolist(), strict=True)
     ]
     return np.array(near, dtype=bool)
