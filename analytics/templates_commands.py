@@ -12,9 +12,9 @@ from causeway.deployment_options import Config, Data, Store
 if TYPE_CHECKING:
     import pyarrow as pa
 
-    from analytics.logtemplates.miner import TemplateMiner
     from analytics.logtemplates.survey import Detail, Survey
     from analytics.output import Page
+    from causeway.logtemplates.miner import TemplateMiner
     from causeway.stores.contract import Reader
     from causeway.window import Window
 
@@ -158,9 +158,9 @@ def _open(
 
 
 def _miner(learned: Path | None) -> TemplateMiner:
-    from analytics.logtemplates.miner import TemplateMiner
-    from analytics.logtemplates.state import load
     from causeway.errors import ConfigError
+    from causeway.logtemplates.miner import TemplateMiner
+    from causeway.logtemplates.state import load
 
     if learned is None:
         return TemplateMiner()
