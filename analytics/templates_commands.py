@@ -10,7 +10,7 @@ import typer
 from causeway.deployment_options import Config, Data, Store
 
 if TYPE_CHECKING:
-    from analytics.logtemplates.miner import TemplateMiner
+    from causeway.logtemplates.miner import TemplateMiner
     from causeway.stores.contract import Reader
     from causeway.window import Window
 
@@ -185,9 +185,9 @@ def _open(
 
 
 def _miner(learned: Path | None) -> TemplateMiner:
-    from analytics.logtemplates.miner import TemplateMiner
-    from analytics.logtemplates.state import load
     from causeway.errors import ConfigError
+    from causeway.logtemplates.miner import TemplateMiner
+    from causeway.logtemplates.state import load
 
     if learned is None:
         return TemplateMiner()

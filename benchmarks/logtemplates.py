@@ -28,8 +28,8 @@ import numpy as np
 import pyarrow as pa
 
 from analytics.logtemplates.joining import records
-from analytics.logtemplates.miner import TemplateMiner
 from benchmarks import machine
+from causeway.logtemplates.miner import TemplateMiner
 
 ARROW_LINES = 2_000_000
 PEER_LINES = 100_000  # of a stream

@@ -30,7 +30,7 @@ DATA_DEFAULT = "causeway-data"
 EMBEDDED = "embedded"  # as a store: in the data folder, whatever the file says
 VARIABLES = {"store": "CAUSEWAY_STORE", "samples": "CAUSEWAY_SAMPLES", "state": "CAUSEWAY_STATE"}
 # What goes to which server, and the signals of the log that hold it.
-RECORD_TABLES = frozenset({"resources", "spans", "logs", "events", "exemplars"})
+RECORD_TABLES = frozenset({"resources", "spans", "logs", "log_templates", "events", "exemplars"})
 RECORD_SIGNALS = frozenset({"traces", "logs", "metrics", "records"})
 SAMPLE_TABLES = frozenset({"resources", "series", "samples", "histograms"})
 SAMPLE_SIGNALS = frozenset({"metrics", "records"})

@@ -284,6 +284,17 @@ LOG_COUNTS = pa.schema(
     ]
 )
 
+LOG_TEMPLATES = pa.schema(
+    [
+        ("entry_id", pa.int64()),  # of the row: what it says of a template, hashed
+        ("template_id", pa.int64()),
+        ("now_id", pa.int64()),  # the template that absorbed it; itself where none did
+        ("version", pa.int32()),  # how often it was widened, from 1
+        ("template", TEXT),  # with <*> where values stand; of the absorbing one where there is one
+        ("first_ns", TIME),  # of the oldest line of the request that told of it
+    ]
+)
+
 ROLLUP_STEP_NS = 10_000_000_000
 CALLS_STEP_NS = 60_000_000_000  # of rollup_calls and rollup_instance_calls
 
@@ -297,6 +308,7 @@ TABLES: dict[str, tuple[pa.Schema, str]] = {
     "events": (EVENTS, "time_ns"),
     "series": (SERIES, "first_ns"),
     "resources": (RESOURCES, "first_ns"),
+    "log_templates": (LOG_TEMPLATES, "first_ns"),
     "rollup_edges": (EDGES, "slot_ns"),
     "rollup_calls": (CALLS, "slot_ns"),
     "rollup_instance_calls": (INSTANCE_CALLS, "slot_ns"),

@@ -9,9 +9,9 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from analytics.logtemplates.miner import TemplateMiner
 from analytics.logtemplates.parameters import Parameter, parameters
 from analytics.world_logs import Shapes, Templates
+from causeway.logtemplates.miner import TemplateMiner
 from causeway.stores.contract import LogFilter, Reader
 from causeway.window import Window, iso
 

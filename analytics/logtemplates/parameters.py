@@ -7,8 +7,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from analytics.logtemplates.unwrapping import LINE_MAX, unwrap
-from analytics.logtemplates.wording import MASKED
+from causeway.logtemplates.unwrapping import LINE_MAX, unwrap
+from causeway.logtemplates.wording import MASKED
 
 # The first kind that fits a value names it; order matters.
 KINDS: tuple[tuple[str, re.Pattern[str]], ...] = tuple(

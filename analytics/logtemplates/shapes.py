@@ -13,7 +13,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from analytics.logtemplates.masking import hashes, shapes
-from analytics.logtemplates.unwrapping import messages
+from causeway.logtemplates.unwrapping import messages
 
 NO_BODY = 0  # the id of a record without a body
 

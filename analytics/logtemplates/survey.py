@@ -10,12 +10,12 @@ import numpy as np
 import pyarrow as pa
 
 from analytics.logtemplates.changes import Change, changes, severities, without_history
-from analytics.logtemplates.miner import TemplateMiner
-from analytics.logtemplates.mining import OTHER, OTHER_TEXT
 from analytics.world import LogSeries, Timeline, World
 from analytics.world_logs import LINES_MAX, log_series
 from analytics.world_timeline import default_baseline, lay_out
 from causeway.findings import Verdict
+from causeway.logtemplates.miner import TemplateMiner
+from causeway.logtemplates.mining import OTHER, OTHER_TEXT
 from causeway.stores.contract import Reader
 from causeway.window import Window, iso
 

@@ -143,6 +143,9 @@ class CombinedReader:
     ) -> Page:
         return self._records.logs(window, where, columns=columns, limit=limit, newest_first=newest_first)
 
+    def log_templates(self) -> pa.Table:
+        return self._records.log_templates()
+
     def events(self, window: Window, *, service: str | None = None, limit: int | None = LIMIT_DEFAULT) -> Page:
         return self._records.events(window, service=service, limit=limit)
 

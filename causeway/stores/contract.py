@@ -93,13 +93,17 @@ class SpanFilter:
 
 @dataclass(frozen=True, slots=True)
 class LogFilter:
-    """All given conditions must hold. `contains` is a case-sensitive substring of the body."""
+    """All given conditions must hold. `contains` is a case-sensitive substring of the body.
+
+    template_ids: lines stored with one of these; lines stored without any never match.
+    """
 
     service: str | None = None
     instance: str | None = None
     severity_min: int | None = None  # OTLP severity number
     contains: str | None = None
     trace_id: bytes | None = None
+    template_ids: Sequence[int] | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -159,6 +163,13 @@ class Reader(Protocol):
         limit: int | None = LIMIT_DEFAULT,
         newest_first: bool = False,
     ) -> Page: ...
+
+    def log_templates(self) -> pa.Table:
+        """Rows of `records.LOG_TEMPLATES` by (template_id, version, entry_id): what collectors told of each id.
+
+        Unwindowed. Empty where lines are stored without template ids.
+        """
+        ...
 
     def series(self, where: SampleFilter | None = None) -> pa.Table:
         """The series that match, by series_id. Unwindowed: a series is known from its first sample on."""

@@ -38,10 +38,13 @@ def span_mask(table: pa.Table, window: Window, where: SpanFilter) -> pa.Array:
 
 
 def log_mask(table: pa.Table, window: Window, where: LogFilter) -> pa.Array:
-    """(n,) bool: the lines of the window with the instance and the substring of the filter."""
+    """(n,) bool: the lines of the window with the instance, the templates and the substring of the filter."""
     mask = _inside(table["time_ns"], window)
     if where.instance is not None:
         mask = pc.and_(mask, pc.fill_null(pc.equal(table["instance"], where.instance), False))
+    if where.template_ids is not None:
+        wanted = pa.array(where.template_ids, pa.int64())
+        mask = pc.and_(mask, pc.fill_null(pc.is_in(table["template_id"], value_set=wanted), False))
     if where.contains:
         mask = pc.and_(mask, pc.fill_null(pc.match_substring(table["body"], where.contains), False))
     return mask

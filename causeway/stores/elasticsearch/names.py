@@ -50,6 +50,11 @@ class Names:
         return f"causeway-series-{self.namespace}"
 
     @property
+    def log_templates(self) -> str:
+        """Index of what is known of log templates, by entry_id."""
+        return f"causeway-log_templates-{self.namespace}"
+
+    @property
     def rollups(self) -> str:
         """Pattern of all indices of rollups."""
         return f"causeway-rollups-{self.namespace}-*"

@@ -280,14 +280,16 @@ class ElasticsearchReader:
         wanted = list(columns or records.LOGS.names)
         if logs is None:
             return Page(pa.schema([records.LOGS.field(name) for name in wanted]).empty_table())
-        needed = [name for name, given in (("instance", where.instance), ("body", where.contains)) if given]
+        looked_at = (("instance", where.instance), ("body", where.contains), ("template_id", where.template_ids))
+        needed = [name for name, given in looked_at if given is not None]
         read = list(dict.fromkeys((*wanted, *_LOG_ORDER, *needed)))
         conditions = logs.conditions(where)
         clauses = [*logs.base(), _log_documents(logs, reach(logs, window)), *conditions.clauses]
         if where.contains and logs.body_terms is not None:
             clauses += substring_clauses(logs.body_terms, where.contains)
         query = Query(logs.index(self._settings.namespace), tuple(clauses), tuple(logs.source(read)))
-        as_given = conditions.exact and not where.contains and not (logs.early_ns or logs.late_ns)
+        by_template = where.template_ids is None or logs.template_field is not None
+        as_given = conditions.exact and by_template and not where.contains and not (logs.early_ns or logs.late_ns)
 
         def chosen(table: pa.Table) -> pa.Table:
             return table if as_given else table.filter(log_mask(table, window, where))
@@ -302,6 +304,13 @@ class ElasticsearchReader:
             slack = logs.late_ns if newest_first else logs.early_ns
             found = _first(decoded, order, "time_ns", slack, limit + 1) or _Found(empty, True)
         return _page(found, _LOG_ORDER, wanted, limit, newest_first=newest_first)
+
+    def log_templates(self) -> pa.Table:
+        found = [records.LOG_TEMPLATES.empty_table()]
+        if self.logs_layout is not None and self.logs_layout.template_field is not None:
+            for hits in self._scanner.pages(Query(self._names.log_templates, (), whole=True)):
+                found.append(pa.Table.from_pylist([hit["_source"] for hit in hits], schema=records.LOG_TEMPLATES))
+        return pa.concat_tables(found).sort_by([(name, "ascending") for name in _TEMPLATE_ORDER])
 
     def events(self, window: Window, *, service: str | None = None, limit: int | None = LIMIT_DEFAULT) -> Page:
         if self.layout.name != LAYOUT_OURS:

@@ -60,7 +60,7 @@ class ElasticsearchSink:
             for stream in self.names.streams.values()
         }
         self._resources: dict[int, bytes] = {}
-        self._known: dict[str, set[int]] = {"resources": set(), "series": set()}
+        self._known: dict[str, set[int]] = {"resources": set(), "series": set(), "log_templates": set()}
         self._ready = False
         self._lock = threading.Lock()
 
@@ -75,11 +75,14 @@ class ElasticsearchSink:
             series = _joined(batches, "series")
             if series is not None:
                 self._refer("series", "series_id", series)
+            told = _joined(batches, "log_templates")
+            if told is not None:
+                self._refer("log_templates", "entry_id", told)
             return sum(self._store(name, _joined(batches, name)) for name in RECORDS)
 
     def refresh(self) -> None:
         """Return when everything flushed is visible to readers. Raises StoreError."""
-        targets = [*self.names.streams.values(), self.names.resources, self.names.series]
+        targets = [*self.names.streams.values(), self.names.resources, self.names.series, self.names.log_templates]
         with plain_errors("refresh"):
             self._client.indices.refresh(index=targets, ignore_unavailable=True, allow_no_indices=True)
 

@@ -14,7 +14,7 @@ from causeway.stores.elasticsearch.settings import LAYOUT_OURS, ElasticsearchSet
 from causeway.stores.elasticsearch.sink import ElasticsearchSink
 from causeway.window import Window
 
-WRITTEN = ("resources", "spans", "logs", "events", "exemplars")
+WRITTEN = ("resources", "spans", "logs", "log_templates", "events", "exemplars")
 
 
 class ElasticsearchStore(ElasticsearchReader):

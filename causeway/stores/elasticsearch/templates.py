@@ -166,6 +166,14 @@ def _series() -> Json:
     }
 
 
+def _log_templates() -> Json:
+    return {
+        **dict.fromkeys(("entry_id", "template_id", "now_id", "first_ns"), {"type": "long"}),
+        "version": {"type": "integer"},
+        "template": _STORED_TEXT,
+    }
+
+
 _STORED_TEXT: Json = {"type": "keyword", "index": False, "doc_values": False}
 
 
@@ -188,6 +196,7 @@ _MAPPINGS = {
     "dead_letters": _dead_letters,
     "resources": _resources,
     "series": _series,
+    "log_templates": _log_templates,
     "rollups": _rollups,
 }
 STREAMS = ("spans", "logs", "events", "points", "dead_letters")

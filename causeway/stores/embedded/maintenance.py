@@ -21,7 +21,7 @@ from causeway import logs, records
 from causeway.errors import StoreError
 from causeway.stores.embedded import file_index, parquet
 from causeway.stores.embedded.delta import DataFile, DeltaSignal
-from causeway.stores.embedded.writer import TableWriter
+from causeway.stores.embedded.writer import REFERENCES, TableWriter
 from causeway.stores.linking.tally import Tally
 from causeway.stores.rollups import MEASURES
 from causeway.window import DAY_NS
@@ -30,7 +30,6 @@ log = logs.get("store")
 
 TRIM_EVERY_S = 60.0  # more often costs: what is given back must be taken again
 _ROLLUPS = tuple(name for name in records.TABLES if name.startswith("rollup_"))
-_REFERENCES = ("series", "resources")
 
 
 @dataclass(frozen=True, slots=True)
@@ -150,7 +149,7 @@ class Maintenance:
         """Take out of the tables the files whose every record is older than its signal is kept."""
         retention = self._config.retention
         for name, table in self._writer.tables.items():
-            if name in _REFERENCES:
+            if name in REFERENCES:
                 continue
             days = retention.rollups if name in _ROLLUPS else getattr(retention, name)
             limit = now_ns - int(days * DAY_NS)

@@ -85,6 +85,7 @@ LAYOUTS: dict[str, Layout] = {
     "events": Layout(sort=("time_ns",)),
     "series": Layout(sort=("name", "series_id")),
     "resources": Layout(sort=("service", "resource_id")),
+    "log_templates": Layout(sort=("template_id", "version")),
     "rollup_edges": Layout(sort=("caller", "callee", "slot_ns")),
     "rollup_calls": Layout(sort=("caller", "callee", "slot_ns")),
     "rollup_instance_calls": Layout(sort=("caller", "callee", "slot_ns")),

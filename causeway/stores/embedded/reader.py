@@ -220,9 +220,15 @@ class EmbeddedReader:
             condition.equal(service=where.service, instance=where.instance, trace_id=where.trace_id)
             if where.severity_min is not None:
                 condition.add("severity_number >= ?", where.severity_min)
+            if where.template_ids is not None:
+                condition.add("list_contains(?, template_id)", list(where.template_ids))
             if where.contains:
                 condition.add("contains(body, ?)", where.contains)
         return self._page("logs", ("time_ns", "ordinal"), condition, window, columns, limit, newest_first)
+
+    def log_templates(self) -> pa.Table:
+        sql = "SELECT * FROM {source} ORDER BY template_id, version, entry_id"
+        return self._query("log_templates", sql, _Where(), None, schema=records.LOG_TEMPLATES)
 
     def events(self, window: Window, *, service: str | None = None, limit: int | None = LIMIT_DEFAULT) -> Page:
         condition = _window(window, "time_ns")
@@ -378,7 +384,7 @@ class EmbeddedReader:
         with self._lock:
             table = self._tables.get(name)
             if table is None:
-                if name.startswith("rollup_") and not (self._folder / name).is_dir():
+                if name.startswith(("rollup_", "log_templates")) and not (self._folder / name).is_dir():
                     return ()  # nothing has written here since there is such a table
                 table = self._tables[name] = DeltaSignal(self._folder, name)
             elif fresh or time.monotonic() - self._checked[name] > REFRESH_S:

@@ -1,6 +1,6 @@
 """Takes decoded records in, and commits them to the tables in micro-batches, each exactly once.
 
-Order of a flush: what records refer to (resources, series), then the rollups derived from records, then the records.
+Order of a flush: what records refer to (resources, series, log templates), then the rollups derived from records, then the records.
 Every commit carries the write-ahead-log position the flush covers. After a crash the log is replayed up to the
 highest position any table has, as one flush in which the tables that have it already are left alone; since rollups are
 committed before the records they come from, and records are known by identity, nothing is lost or counted twice.
@@ -26,11 +26,12 @@ from causeway.stores.linking.identity import IDENTITIES
 from causeway.stores.linking.linker import Linker
 from causeway.stores.linking.minutes import LINKED_COLUMNS
 
-REFERENCES = ("resources", "series")
+REFERENCES = {"resources": "resource_id", "series": "series_id", "log_templates": "entry_id"}  # and what names a row
 RECORDS = ("spans", "logs", "samples", "histograms", "exemplars", "events")
 COMMIT_ORDER = (
     "resources",
     "series",
+    "log_templates",
     "rollup_edges",
     "rollup_calls",
     "rollup_instance_calls",
@@ -113,13 +114,12 @@ class TableWriter:
         return seen.fresh(table)
 
     def _unknown(self, name: str, table: pa.Table) -> pa.Table:
-        key = "resource_id" if name == "resources" else "series_id"
-        fresh = self._known[name].add(_identities(table[key]))
+        fresh = self._known[name].add(_identities(table[REFERENCES[name]]))
         return table.filter(pa.array(fresh))
 
     def _load_known(self, name: str) -> IdentitySet:
         known = IdentitySet()
-        key = "resource_id" if name == "resources" else "series_id"
+        key = REFERENCES[name]
         for file in self.tables[name].files():
             known.add(_identities(parquet.read_columns(file, [key])[key]))
         return known

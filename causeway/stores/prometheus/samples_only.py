@@ -75,5 +75,8 @@ class SamplesOnly:
     def coverage(self, window: Window, *, step_ns: int | None = None) -> pa.Table:
         self._refuse("no rollups here")
 
+    def log_templates(self) -> pa.Table:
+        self._refuse("no logs here")
+
     def log_counts(self, window: Window, *, step_ns: int | None = None, service: str | None = None) -> pa.Table:
         self._refuse("no logs here")

@@ -11,9 +11,9 @@ import typer
 from typer.testing import CliRunner, Result
 
 from analytics.commands import register
-from analytics.logtemplates.miner import TemplateMiner
-from analytics.logtemplates.state import save
 from causeway.errors import ConfigError
+from causeway.logtemplates.miner import TemplateMiner
+from causeway.logtemplates.state import save
 from causeway.stores.embedded.store import EmbeddedStore
 from causeway.window import iso
 from tests.small_store import Shop, shop_batch

@@ -116,6 +116,8 @@ class CausewayLogs(OtelLogs):
         plain = LogFilter(severity_min=where.severity_min, trace_id=where.trace_id)
         clauses = list(super().conditions(plain).clauses)
         clauses += _terms({"causeway.service": where.service, "causeway.instance": where.instance})
+        if where.template_ids is not None:
+            clauses.append({"terms": {"causeway.template_id": list(where.template_ids)}})
         return Conditions(tuple(clauses), exact=True)
 
     def services_field(self) -> str:

@@ -8,9 +8,9 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from analytics.logtemplates.mining import Mine, Template
-from analytics.logtemplates.shaping import NO_SHAPE, insert_all, look_up, shapes
-from analytics.logtemplates.wording import words
+from causeway.logtemplates.mining import Mine, Template
+from causeway.logtemplates.shaping import NO_SHAPE, insert_all, look_up, shapes
+from causeway.logtemplates.wording import words
 
 NO_BODY = 0  # the id of a record without a body
 SHAPES_MAX = 1 << 20  # shapes remembered; with more, all are forgotten and learned again: 16 MB

@@ -12,9 +12,9 @@ from pathlib import Path
 import numpy as np
 import pyarrow as pa
 
-from analytics.logtemplates.miner import TemplateMiner
-from analytics.logtemplates.mining import Template
 from causeway.errors import StoreError
+from causeway.logtemplates.miner import TemplateMiner
+from causeway.logtemplates.mining import Template
 
 FILE_NAME = "templates.arrow"
 FORMAT = 1

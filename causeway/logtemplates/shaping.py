@@ -12,7 +12,7 @@ from __future__ import annotations
 import numpy as np
 from numba import njit
 
-from analytics.logtemplates.unwrapping import LINE_MAX, unwrap
+from causeway.logtemplates.unwrapping import LINE_MAX, unwrap
 
 SHAPE_MAX = LINE_MAX + 8  # bytes of a shape, which is no longer than its line; a multiple of eight, for the hash
 MASK = 1  # the byte that stands for a variable part; control characters of the line are blanks, so it is free

@@ -14,7 +14,7 @@ from dataclasses import dataclass, field
 
 import xxhash
 
-from analytics.logtemplates.wording import MASKED, OPEN, is_word, text
+from causeway.logtemplates.wording import MASKED, OPEN, is_word, text
 
 TEMPLATES_MAX = 10_000
 OTHER = -1  # the id of every line whose template came after the cap was reached

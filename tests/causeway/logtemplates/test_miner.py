@@ -10,10 +10,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from analytics.logtemplates.miner import NO_BODY, TemplateMiner
-from analytics.logtemplates.mining import OTHER, Mine
-from analytics.logtemplates.state import load, save
 from causeway.errors import StoreError
+from causeway.logtemplates.miner import NO_BODY, TemplateMiner
+from causeway.logtemplates.mining import OTHER, Mine
+from causeway.logtemplates.state import load, save
 
 
 def _texts(lines: list[str], miner: TemplateMiner | None = None) -> list[str]:
