@@ -16,6 +16,7 @@ from causeway.errors import BadRequest, CausewayError, QueueFull, StoreError
 from causeway.stores.journal.drain import Tables
 from causeway.stores.journal.journal import Journal, Request
 from collectors.decoded import Decoded, Outcome
+from collectors.log_templates import LogTemplates
 from collectors.otlp.decode import decode
 
 log = logs.get("intake")
@@ -70,9 +71,14 @@ class Intake:
         *,
         registry: CollectorRegistry | None = None,
         refused: Mapping[str, str] | None = None,
+        templates: LogTemplates | None = None,
     ) -> None:
-        """refused: signals whose records have no place to go, with the reason that senders are told."""
+        """refused: signals whose records have no place to go, with the reason that senders are told.
+
+        templates: gives log lines their template ids; without it they are stored without.
+        """
         self._journal = journal
+        self._templates = templates
         self._refused_signals = dict(refused or {})
         self.meters = Meters(registry or CollectorRegistry())
         self.meters.waiting.set_function(lambda: self._bytes + journal.waiting_bytes)
@@ -157,7 +163,8 @@ class Intake:
                 answers[place] = outcome
                 if not isinstance(outcome, BadRequest):
                     requests.append((signal, waiting.encoding, waiting.payload))
-            for name, table in decoded.tables.items():
+            found = decoded.tables if self._templates is None else self._templates.fill(decoded.tables)
+            for name, table in found.items():
                 tables.setdefault(name, []).append(table)
         if requests:
             failure = self._store(requests, {name: _concat(parts) for name, parts in tables.items()})
@@ -207,13 +214,16 @@ def _refusal(signal: str, waiting: _Waiting, reason: str) -> Outcome | BadReques
     return Outcome(rejected=outcome.rejected + count, message=reason)
 
 
-def decode_for_log(signal: str, payloads: Sequence[tuple[bytes, str]]) -> Tables:
+def decode_for_log(
+    signal: str, payloads: Sequence[tuple[bytes, str]], *, templates: LogTemplates | None = None
+) -> Tables:
     """The tables of logged requests, as they were at intake; for replay after a crash."""
     from causeway.stores.embedded.store import decode_records
 
     if signal == "records":
         return decode_records(signal, payloads)
-    return decode(signal, payloads).tables
+    tables = decode(signal, payloads).tables
+    return tables if templates is None else templates.fill(tables)
 
 
 def _decode(signal: str, payloads: list[tuple[bytes, str]]) -> Decoded:

@@ -8,6 +8,7 @@ import os
 import signal
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from functools import partial
 
 import pyarrow as pa
 import uvicorn
@@ -22,6 +23,7 @@ from causeway.stores.journal.spool import Spool, SpoolConfig
 from collectors.auth import TokenInterceptor, asking_for_token
 from collectors.health import DrainMeters, with_health
 from collectors.intake import Intake, decode_for_log
+from collectors.log_templates import LogTemplates
 from collectors.otlp.decode import warm_up
 from collectors.otlp.grpc_server import serve_grpc
 from collectors.otlp.http_server import otlp_app
@@ -70,10 +72,12 @@ async def _collect(deployment: Deployment, config: CollectConfig) -> bool:
     warm_up()
     registry = CollectorRegistry()
     ProcessCollector(registry=registry)
-    journal = _open_journal(deployment, config)
+    templates = LogTemplates(deployment.data, registry=registry)
+    await asyncio.to_thread(templates.warm_up)
+    journal = _open_journal(deployment, config, templates)
     registry.register(DrainMeters(journal))
     refused = {"metrics": NO_SAMPLES} if deployment.distributed and deployment.samples is None else {}
-    intake = Intake(journal, registry=registry, refused=refused)
+    intake = Intake(journal, registry=registry, refused=refused, templates=templates)
     stop = asyncio.Event()
     for number in (signal.SIGINT, signal.SIGTERM):
         asyncio.get_running_loop().add_signal_handler(number, stop.set)
@@ -81,15 +85,17 @@ async def _collect(deployment: Deployment, config: CollectConfig) -> bool:
         await _serve(intake, journal, registry, config, stop)
     finally:
         await asyncio.to_thread(intake.close)
+        await asyncio.to_thread(templates.close)
         ended = await asyncio.to_thread(journal.close)
         log.info("collect.stopped", data=str(deployment.data))
     return ended
 
 
-def _open_journal(deployment: Deployment, config: CollectConfig) -> Journal:
+def _open_journal(deployment: Deployment, config: CollectConfig, templates: LogTemplates) -> Journal:
+    decode = partial(decode_for_log, templates=templates)
     if not deployment.distributed:
-        return EmbeddedJournal(deployment.data, decode=decode_for_log, config=config.store)
-    return Spool(deployment.data, deployment.sinks(), decode=decode_for_log, config=config.spool)
+        return EmbeddedJournal(deployment.data, decode=decode, config=config.store)
+    return Spool(deployment.data, deployment.sinks(), decode=decode, config=config.spool)
 
 
 async def _serve(

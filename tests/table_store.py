@@ -85,7 +85,13 @@ class TableStore:
         table = self._within("logs", window)
         if where is not None and where.service is not None:
             table = table.filter(pc.equal(table.column("service"), where.service))
+        if where is not None and where.template_ids is not None:
+            wanted = pa.array(where.template_ids, pa.int64())
+            table = table.filter(pc.is_in(table.column("template_id"), value_set=wanted))
         return _page(table, "time_ns", columns, limit, newest_first)
+
+    def log_templates(self) -> pa.Table:
+        return self.table("log_templates")
 
     def series(self, where: SampleFilter | None = None) -> pa.Table:
         return self.table("series")

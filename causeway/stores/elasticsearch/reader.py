@@ -44,6 +44,7 @@ from causeway.window import HOUR_NS, MINUTE_NS, Window
 TRACE_REACH_NS = HOUR_NS
 # Documents looked at for a capped answer when the server cannot compare exactly; then the answer counts as capped.
 EXAMINED_MAX = 500_000
+_TEMPLATE_ORDER = ("template_id", "version", "entry_id")
 _SPAN_ORDER, _LOG_ORDER, _EVENT_ORDER = ("start_ns", "span_id"), ("time_ns", "ordinal"), ("time_ns", "entity")
 _NO_SAMPLES = (
     "Elasticsearch keeps no samples: name a Prometheus-compatible server with --samples, CAUSEWAY_SAMPLES or `url` in "
@@ -306,11 +307,13 @@ class ElasticsearchReader:
         return _page(found, _LOG_ORDER, wanted, limit, newest_first=newest_first)
 
     def log_templates(self) -> pa.Table:
-        found = [records.LOG_TEMPLATES.empty_table()]
+        rows: list[dict[str, Any]] = []
         if self.logs_layout is not None and self.logs_layout.template_field is not None:
             for hits in self._scanner.pages(Query(self._names.log_templates, (), whole=True)):
-                found.append(pa.Table.from_pylist([hit["_source"] for hit in hits], schema=records.LOG_TEMPLATES))
-        return pa.concat_tables(found).sort_by([(name, "ascending") for name in _TEMPLATE_ORDER])
+                rows += [hit["_source"] for hit in hits]
+        return pa.Table.from_pylist(rows, schema=records.LOG_TEMPLATES).sort_by(
+            [(name, "ascending") for name in _TEMPLATE_ORDER]
+        )
 
     def events(self, window: Window, *, service: str | None = None, limit: int | None = LIMIT_DEFAULT) -> Page:
         if self.layout.name != LAYOUT_OURS:

@@ -168,7 +168,7 @@ def _series() -> Json:
 
 def _log_templates() -> Json:
     return {
-        **dict.fromkeys(("entry_id", "template_id", "now_id", "first_ns"), {"type": "long"}),
+        **{name: {"type": "long"} for name in ("entry_id", "template_id", "now_id", "first_ns")},
         "version": {"type": "integer"},
         "template": _STORED_TEXT,
     }
