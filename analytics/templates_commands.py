@@ -68,7 +68,7 @@ def list_templates(
     reader, window = _open(data, config, store, start, end, output=output, lang=lang)
     try:
         before = window.before(parse_duration(baseline)) if baseline else None
-        found = survey(reader, window, before, miner=_miner(learned))
+        found = survey(reader, window, before, miner=None if learned is None else _miner(learned))
     finally:
         reader.close()
     if output == "json":
@@ -101,17 +101,19 @@ def explain_template(
       causeway templates explain 1783206442590374418 --data D --from -1h
       causeway templates explain --traces 20 --examples 0 -- -8353652679273819043
     """
+    from analytics.logtemplates.catalogue import catalogue
     from analytics.logtemplates.lines import VALUE_LINES, template_lines
-    from analytics.logtemplates.survey import MinedTemplates
+    from analytics.logtemplates.mined import MinedTemplates
     from analytics.templates_show import explained, none_fits
     from analytics.world_timeline import default_baseline
     from causeway.errors import ConfigError
 
     if not template_id.lstrip("-").isdigit():
         raise ConfigError(f"templates explain: {template_id!r} is no template id; see causeway templates list")
-    mined = MinedTemplates(_miner(learned))
     reader, window = _open(data, config, store, start, end, output=output, lang=lang)
     try:
+        known = catalogue(reader)
+        mined = None if int(template_id) in known and learned is None else MinedTemplates(_miner(learned))
         found = template_lines(
             reader,
             window,
@@ -127,7 +129,7 @@ def explain_template(
     if found is None:
         none_fits(template_id, output, lang)
     else:
-        explained(found, mined.version(found.template_id), examples, output, lang)
+        explained(found, (mined or known).version(found.template_id), examples, output, lang)
 
 
 def try_line(

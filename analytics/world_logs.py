@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from itertools import pairwise
 from typing import Protocol
@@ -12,14 +12,20 @@ import pandas as pd
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from analytics.logtemplates.catalogue import Catalogue, catalogue
+from analytics.logtemplates.mined import MinedTemplates
 from analytics.world import LogSeries, Timeline
 from analytics.world_rollups import text_codes
+from causeway import records
+from causeway.logtemplates.miner import NO_BODY
 from causeway.stores.contract import Reader
 from causeway.window import Window
 
 LINES_MAX = 2_000_000
 # Lines are read and forgotten piece by piece, so that memory does not grow with the window.
 PIECE_LINES = 200_000
+# The least number of each severity.
+_NUMBERS = {name: max(4 * place - 3, 0) for place, name in enumerate(records.SEVERITIES)}
 _COLUMNS = ("time_ns", "service", "severity", "severity_number", "body")
 
 
@@ -40,26 +46,6 @@ class Templates(Protocol):
 
 
 @dataclass(slots=True)
-class Shapes:
-    """Templates by the shape of each line alone."""
-
-    _texts: dict[int, str] = field(default_factory=dict)
-
-    def ids(self, bodies: pa.ChunkedArray) -> np.ndarray:
-        from analytics.logtemplates.shapes import template_ids  # compiled code: loaded only when lines are read
-
-        ids, texts = template_ids(bodies)
-        self._texts.update({key: text for key, text in texts.items() if key not in self._texts})
-        return ids
-
-    def now(self, ids: np.ndarray) -> np.ndarray:
-        return ids
-
-    def texts(self, ids: np.ndarray) -> Mapping[int, str]:
-        return {key: self._texts[key] for key in ids.tolist() if key in self._texts}
-
-
-@dataclass(slots=True)
 class _Counts:
     """What is kept of the lines read so far: counts by (service, template, slot)."""
 
@@ -76,12 +62,20 @@ def log_series(
     *,
     lines_max: int = LINES_MAX,
     templates: Templates | None = None,
+    known: Catalogue | None = None,
 ) -> tuple[LogSeries, bool]:
     """Counts by (service, template_id), and whether the cap was reached.
 
-    Above `lines_max` the newest lines are counted; slots before the oldest of them are NaN, not 0.
+    Where every line is stored with its template's id they are counts that the store keeps, of all lines. Otherwise the
+    bodies are read and mined: above `lines_max` the newest lines are counted; slots before the oldest of them are NaN,
+    not 0. templates: tells the template of a line then; `known` is the store's catalogue, read here where neither is
+    given.
     """
-    counts = _Counts(templates or Shapes())
+    known = catalogue(store) if known is None and templates is None else known
+    stored = None if known is None else _stored(store, reads, timeline, known)
+    if stored is not None:
+        return stored, False
+    counts = _Counts(templates or MinedTemplates())
     for piece in _pieces(store, reads, timeline.step_ns):
         left = lines_max - counts.lines
         page = store.logs(piece, columns=_COLUMNS, limit=left, newest_first=True)
@@ -94,6 +88,30 @@ def log_series(
             break
     capped = counts.read_from_ns is not None and counts.read_from_ns > reads[0].start_ns
     return _assemble(counts, timeline, capped), capped
+
+
+def _stored(store: Reader, reads: tuple[Window, ...], timeline: Timeline, known: Catalogue) -> LogSeries | None:
+    """The counts that the store keeps; None where some lines have no id, or one that nobody explained."""
+    parts = [store.log_counts(window, step_ns=timeline.step_ns) for window in reads]
+    counts = pa.concat_tables(parts)
+    ids = pc.unique(counts.column("template_id"))
+    if not len(ids) or ids.null_count or not all(one in known or one == NO_BODY for one in ids.to_pylist()):
+        return None
+    services, service = text_codes(counts.column("service"))
+    severities, severity = text_codes(counts.column("severity"))
+    number = np.array([_NUMBERS.get(str(one), 0) for one in severities], dtype=np.int64)
+    frame = pd.DataFrame(
+        {
+            "service": service,
+            "template_id": known.now(counts.column("template_id").to_numpy()),
+            "slot": np.searchsorted(timeline.times_ns, counts.column("slot_ns").to_numpy(), side="right") - 1,
+            "severity_number": number[severity],
+            "severity": severities[severity],
+            "lines": counts.column("lines").to_numpy(),
+        }
+    )
+    frame = frame[frame["slot"] >= 0].assign(service=lambda rows: services[rows["service"]])
+    return _series(frame, known.texts, timeline)
 
 
 def _pieces(store: Reader, reads: tuple[Window, ...], step_ns: int) -> list[Window]:
@@ -138,6 +156,14 @@ def _assemble(counts: _Counts, timeline: Timeline, capped: bool) -> LogSeries:
         return empty_logs(timeline)
     rows = pd.concat(counts.frames, ignore_index=True)
     rows["template_id"] = counts.templates.now(rows["template_id"].to_numpy())
+    found = _series(rows, counts.templates.texts, timeline)
+    if capped and counts.read_from_ns is not None:
+        found.counts[:, timeline.times_ns < counts.read_from_ns] = np.nan
+    return found
+
+
+def _series(rows: pd.DataFrame, texts: Callable[[np.ndarray], Mapping[int, str]], timeline: Timeline) -> LogSeries:
+    """Rows of service, template_id, slot, severity, severity_number and lines, added up."""
     rows = rows.sort_values(["service", "template_id", "severity_number"], kind="stable")
     meta = rows.groupby(["service", "template_id"], as_index=False).last()
     key = rows.groupby(["service", "template_id"]).ngroup().to_numpy()
@@ -148,9 +174,7 @@ def _assemble(counts: _Counts, timeline: Timeline, capped: bool) -> LogSeries:
         minlength=shape[0] * shape[1],
     )
     matrix = flat.reshape(shape).astype(np.float32)
-    if capped and counts.read_from_ns is not None:
-        matrix[:, timeline.times_ns < counts.read_from_ns] = np.nan
-    return LogSeries(_meta(meta, counts.templates.texts(meta["template_id"].to_numpy())), matrix)
+    return LogSeries(_meta(meta, texts(meta["template_id"].to_numpy())), matrix)
 
 
 def _meta(rows: pd.DataFrame, texts: Mapping[int, str]) -> pd.DataFrame:

@@ -6,6 +6,7 @@ import asyncio
 import contextlib
 import os
 import signal
+import threading
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from functools import partial
@@ -73,7 +74,8 @@ async def _collect(deployment: Deployment, config: CollectConfig) -> bool:
     registry = CollectorRegistry()
     ProcessCollector(registry=registry)
     templates = LogTemplates(deployment.data, registry=registry)
-    await asyncio.to_thread(templates.warm_up)
+    # The first lines wait for it, nothing else does.
+    threading.Thread(target=templates.warm_up, name="templates", daemon=True).start()
     journal = _open_journal(deployment, config, templates)
     registry.register(DrainMeters(journal))
     refused = {"metrics": NO_SAMPLES} if deployment.distributed and deployment.samples is None else {}

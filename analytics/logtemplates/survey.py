@@ -2,44 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Callable
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-import pyarrow as pa
 
+from analytics.logtemplates.catalogue import catalogue
 from analytics.logtemplates.changes import Change, changes, severities, without_history
+from analytics.logtemplates.mined import MinedTemplates
 from analytics.world import LogSeries, Timeline, World
 from analytics.world_logs import LINES_MAX, log_series
 from analytics.world_timeline import default_baseline, lay_out
 from causeway.findings import Verdict
 from causeway.logtemplates.miner import TemplateMiner
-from causeway.logtemplates.mining import OTHER, OTHER_TEXT
 from causeway.stores.contract import Reader
 from causeway.window import Window, iso
-
-
-@dataclass(slots=True)
-class MinedTemplates:
-    """A miner as what `log_series` asks for."""
-
-    miner: TemplateMiner = field(default_factory=TemplateMiner)
-
-    def ids(self, bodies: pa.ChunkedArray) -> np.ndarray:
-        return self.miner.template_column(bodies).to_numpy()
-
-    def now(self, ids: np.ndarray) -> np.ndarray:
-        return self.miner.resolve(ids)
-
-    def version(self, template_id: int) -> int:
-        """How often the template was widened, from 1."""
-        found = self.miner.mine.template(template_id)
-        return found.version if found else 1
-
-    def texts(self, ids: np.ndarray) -> Mapping[int, str]:
-        found = {key: self.miner.mine.template(key) for key in np.unique(ids).tolist()}
-        return {key: OTHER_TEXT if one is None else one.text for key, one in found.items()} | {OTHER: OTHER_TEXT}
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,12 +54,17 @@ def survey(
     miner: TemplateMiner | None = None,
     lines_max: int = LINES_MAX,
 ) -> Survey:
-    """The templates of the window, and how they changed against the baseline."""
-    mined = MinedTemplates(miner or TemplateMiner())
+    """The templates of the window, and how they changed against the baseline.
+
+    miner: tells the template of every line anew, whatever id it is stored with.
+    """
     baseline = baseline or default_baseline(window)
     spans = lay_out(window, baseline)
-    logs, capped = log_series(store, spans.reads, spans.timeline, lines_max=lines_max, templates=mined)
-    return _survey(logs, spans.timeline, (window, baseline), capped=capped, version=mined.version)
+    mined = MinedTemplates(miner or TemplateMiner())
+    known = None if miner is not None else catalogue(store)
+    logs, capped = log_series(store, spans.reads, spans.timeline, lines_max=lines_max, templates=mined, known=known)
+    version = known.version if known is not None and mined.unused else mined.version
+    return _survey(logs, spans.timeline, (window, baseline), capped=capped, version=version)
 
 
 def survey_of(world: World) -> Survey:

@@ -11,10 +11,11 @@ from benchmarks.rootcause.cases import Case
 from causeway.stores.contract import Batch
 from causeway.stores.embedded.reader import EmbeddedReader
 from causeway.stores.embedded.store import EmbeddedStore
+from collectors.log_templates import LogTemplates
 from collectors.otlp.decode import decode
 
 # Stores made by other code than this are made again.
-_LAYOUT = 3
+_LAYOUT = 4
 _SIGNALS = {"spans": "traces", "logs": "logs", "samples": "metrics"}
 _DONE = "replayed"
 
@@ -32,9 +33,10 @@ def _replay(case: Case, folder: Path) -> None:
     making = folder.with_name(f"{folder.name}.{os.getpid()}")
     shutil.rmtree(making, ignore_errors=True)
     store = EmbeddedStore(making / "store")
+    templates = LogTemplates(making)
     for due in case.exports():
         decoded = decode(_SIGNALS[due.export.signal], [(due.export.body, "protobuf")])
-        store.add(Batch(decoded.tables))
+        store.add(Batch(templates.fill(decoded.tables)))
     store.flush()
     store.close()
     (making / _DONE).write_text(case.name, encoding="utf-8")

@@ -307,13 +307,12 @@ class ElasticsearchReader:
         return _page(found, _LOG_ORDER, wanted, limit, newest_first=newest_first)
 
     def log_templates(self) -> pa.Table:
-        rows: list[dict[str, Any]] = []
+        parts = [records.LOG_TEMPLATES.empty_table()]
         if self.logs_layout is not None and self.logs_layout.template_field is not None:
             for hits in self._scanner.pages(Query(self._names.log_templates, (), whole=True)):
-                rows += [hit["_source"] for hit in hits]
-        return pa.Table.from_pylist(rows, schema=records.LOG_TEMPLATES).sort_by(
-            [(name, "ascending") for name in _TEMPLATE_ORDER]
-        )
+                rows = [hit["_source"] for hit in hits]
+                parts += [pa.Table.from_pylist(rows, schema=records.LOG_TEMPLATES)]
+        return pa.concat_tables(parts).sort_by([(name, "ascending") for name in _TEMPLATE_ORDER])
 
     def events(self, window: Window, *, service: str | None = None, limit: int | None = LIMIT_DEFAULT) -> Page:
         if self.layout.name != LAYOUT_OURS:

@@ -1,9 +1,9 @@
 """Takes decoded records in, and commits them to the tables in micro-batches, each exactly once.
 
 Order of a flush: what records refer to (resources, series, log templates), then the rollups derived from records, then
-the records. Every commit carries the write-ahead-log position the flush covers. After a crash the log is replayed up to the
-highest position any table has, as one flush in which the tables that have it already are left alone; since rollups are
-committed before the records they come from, and records are known by identity, nothing is lost or counted twice.
+the records. Every commit carries the write-ahead-log position the flush covers. After a crash the log is replayed up to
+the highest position any table has, as one flush in which the tables that have it already are left alone; since rollups
+are committed before the records they come from, and records are known by identity, nothing is lost or counted twice.
 """
 
 from __future__ import annotations

@@ -7,7 +7,7 @@ import pytest
 
 from analytics.logtemplates.lines import TRACES_MAX, detail_of, template_lines
 from analytics.logtemplates.lookup import template_id_of
-from analytics.world_logs import Shapes
+from analytics.logtemplates.mined import MinedTemplates
 from causeway import records
 from causeway.errors import BadRequest
 from causeway.window import Window
@@ -34,7 +34,7 @@ def _store(*lines: tuple[int, str, str, int | None]) -> TableStore:
 
 
 def _id(line: str) -> int:
-    return int(Shapes().ids(pa.chunked_array([[line]]))[0])
+    return int(MinedTemplates().ids(pa.chunked_array([[line]]))[0])
 
 
 def test_newest_lines_come_first_with_their_traces() -> None:
