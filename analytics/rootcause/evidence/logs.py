@@ -7,6 +7,7 @@ import re
 import numpy as np
 import pandas as pd
 
+from analytics.logtemplates.statements import by_statement
 from analytics.rootcause.evidence.observations import Look, Observations, chart, no_look, nothing, number
 from analytics.rootcause.evidence.per_request import follows_traffic, rate_changes, service_requests, tied_falls
 from analytics.rootcause.mentions import names_another
@@ -27,9 +28,10 @@ _WARN_WORDS = re.compile(r"\b(?:WARN|WARNING)\b")
 
 
 def prepare(world: World, first: Split) -> Look:
-    """One row per (service, template)."""
+    """One row per (service, statement): other values of the same line of code are no change."""
     del first
-    meta, counts = world.logs.meta, np.nan_to_num(world.logs.counts.astype(np.float64))
+    logs = by_statement(world.logs)
+    meta, counts = logs.meta, np.nan_to_num(logs.counts.astype(np.float64))
     if not len(meta):
         return no_look(FAMILY)
     services = meta["service"].to_numpy()
