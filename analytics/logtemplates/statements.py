@@ -15,7 +15,7 @@ from analytics.world import LogSeries
 
 _DEPTH = 6  # brackets within brackets that are followed
 _LIST = re.compile(r"([=:]\s*)(?:\[[^\[\]{}]*\]|\{[^\[\]{}]*\})")
-_OPEN_LIST = re.compile(r"([=:]\s*[\[{])[^\]}]*$")
+_OPEN_LIST = re.compile(r"([=:]\s*)[\[{][^\]}]*$")
 _VALUE = re.compile(r"(\w=)(?!(?:null|none|nil|true|false)\b)[^\s,;()\[\]{}<>]+", re.IGNORECASE)
 _MASKS = re.compile(r"<\*>(?:[\s,]*<\*>)+")
 

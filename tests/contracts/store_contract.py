@@ -143,6 +143,27 @@ class StoreContract:
         wanted = sum(line["service"] == service for line in lines)
         assert store.logs(WINDOW, LogFilter(service=service), limit=None).table.num_rows == wanted
 
+    def test_finds_lines_by_template(self, store: Store) -> None:
+        """Lines by the ids they are stored with, counts by id, and what was told of the ids: once, however often."""
+        lines = sent("logs").slice(0, 3)
+        at = WINDOW.start_ns - 7 * 24 * 3600 * 10**9
+        ids = [4_000_000_000_000_000_000, -7, 4_000_000_000_000_000_000]
+        moved = lines.set_column(0, records.LOGS.field("time_ns"), pa.array([at, at + 1, at + 2], pa.int64()))
+        place = records.LOGS.get_field_index("template_id")
+        moved = moved.set_column(place, records.LOGS.field("template_id"), pa.array(ids, pa.int64()))
+        rows = [(11, ids[0], ids[0], 1, "one <*>", at), (12, -7, ids[0], 2, "<*> <*>", at)]
+        told = pa.table(list(map(list, zip(*rows, strict=True))), names=records.LOG_TEMPLATES.names)
+        told = told.cast(records.LOG_TEMPLATES)
+        for _ in range(2):
+            store.add(Batch({"logs": moved, "log_templates": told}))
+            store.flush()
+        window = Window(at, at + 10)
+        assert store.logs(window, LogFilter(template_ids=[ids[0]])).table["time_ns"].to_pylist() == [at, at + 2]
+        assert store.logs(window, LogFilter(template_ids=[1])).table.num_rows == 0
+        counts = store.log_counts(Window(at // 10**10 * 10**10, at + 10**10))
+        assert sorted(counts["template_id"].to_pylist()) == sorted(set(ids))
+        assert store.log_templates().sort_by("entry_id").to_pylist() == told.to_pylist()
+
     def test_gives_samples_by_series(self, store: Store) -> None:
         """Samples come with the series they belong to, by name and service."""
         series = sent("series")
