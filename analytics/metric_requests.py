@@ -130,7 +130,7 @@ def own_parts(world: World, found: MetricRequests) -> OwnParts:
     latency, failing = found.latency_ms.copy(), found.failing.copy()
     whole = np.zeros(len(found.services), dtype=bool)
     place = {str(name): row for row, name in enumerate(found.services)}
-    counted: np.ndarray = np.isfinite(found.requests).any(axis=1)
+    counted = np.asarray(np.isfinite(found.requests).any(axis=1))
     separable = np.isfinite(found.requests) & (found.requests > 0)
     requests = np.nan_to_num(found.requests)
     callers: dict[int, list[int]] = {}
@@ -144,9 +144,8 @@ def own_parts(world: World, found: MetricRequests) -> OwnParts:
     linked = {str(name) for pair in world.edge_series.keys for name in pair}
     if linked:  # a service outside a graph that is known calls something, but nobody knows what
         whole |= np.array([str(name) not in linked for name in found.services], dtype=bool)
-    known: np.ndarray = (np.isfinite(found.latency_ms) | np.isfinite(found.failing))[:, ~world.timeline.in_window].any(
-        axis=1
-    )
+    before = ~world.timeline.in_window
+    known = np.asarray((np.isfinite(found.latency_ms) | np.isfinite(found.failing))[:, before].any(axis=1))
     for row, of in callers.items():
         if not known[row]:
             continue
