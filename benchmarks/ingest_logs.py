@@ -22,7 +22,20 @@ from collectors.otlp.decode import decode, warm_up
 
 _PER_REQUEST = 1_000
 _STATEMENTS = 300
-_WORDS = ["order", "cart", "user", "payment", "session", "request", "cache", "queue", "worker", "node", "retry", "commit", "shard", "index", "price", "stock"]
+_WORDS = (
+    "order",
+    "cart",
+    "user",
+    "payment",
+    "session",
+    "request",
+    "cache",
+    "queue",
+    "worker",
+    "node",
+    "retry",
+    "index",
+)
 
 
 def requests(lines: int, seed: int = 1) -> list[bytes]:
