@@ -223,7 +223,7 @@ def decode_for_log(
     if signal == "records":
         return decode_records(signal, payloads)
     tables = decode(signal, payloads).tables
-    return tables if templates is None else templates.fill(tables)
+    return tables if templates is None else templates.fill(tables, again=True)
 
 
 def _decode(signal: str, payloads: list[tuple[bytes, str]]) -> Decoded:

@@ -57,6 +57,7 @@ class Mine:
 
     templates_max: int = TEMPLATES_MAX
     aliases: dict[int, int] = field(default_factory=dict)
+    changed: int = 0  # how often a template came or was widened
     _by_id: dict[int, Template] = field(default_factory=dict)
     _by_columns: dict[Columns, int] = field(default_factory=dict)
     _lengths: dict[int, dict[int, Template]] = field(default_factory=dict)
@@ -149,6 +150,7 @@ class Mine:
 
     def _enter(self, template: Template) -> None:
         columns = template.columns
+        self.changed += 1
         self._by_id[template.id] = template
         self._by_columns[columns] = template.id
         self._lengths.setdefault(len(columns), {})[template.id] = template

@@ -22,6 +22,7 @@ from causeway import records
 from causeway.logtemplates.miner import NO_BODY
 from causeway.logtemplates.mining import OTHER
 from causeway.logtemplates.state import FILE_NAME
+from collectors.intake import decode_for_log
 from collectors.log_templates import LogTemplates
 from tests.collectors.otlp.requests import NOW_NS, any_value, logs_request
 from tests.servers.collector import RunningCollector, running_collector
@@ -57,6 +58,17 @@ def test_what_was_told_is_not_told_again(tmp_path: Path) -> None:
     templates.fill(_tables(LINES))
     again = templates.fill({**_tables(LINES), "spans": records.SPANS.empty_table()})
     assert set(again) == {"logs", "spans"}
+
+
+def test_what_is_read_from_the_log_tells_everything_again(tmp_path: Path) -> None:
+    """A drain that fell behind let go of the batch in which a template was told: the log must tell it once more."""
+    templates = LogTemplates(tmp_path)
+    told = templates.fill(_tables(LINES))["log_templates"]
+    request = logs_request(good=1).SerializeToString()
+    again = decode_for_log("logs", [(request, "protobuf")], templates=templates)
+    known = catalogue_of(again["log_templates"])
+    assert set(told["entry_id"].to_pylist()) < set(again["log_templates"]["entry_id"].to_pylist())
+    assert known.text(again["logs"]["template_id"][0].as_py()) == "hello"
 
 
 def test_ids_stay_over_a_restart(tmp_path: Path) -> None:
