@@ -21,7 +21,7 @@ NEVER = 1e9  # the bar before there is one
 # Columns of `level` and rows of `errors`.
 (E_FAST, E_SLOW, OFF_SLOW, OFF_FAST, HIGH, LOW, BAR, TOP, POINTS, IN_BLOCK, LAST) = range(11)
 (ALIKE, ALIKE_MAX, GAP, GAP_MAX, JUDGE_FAST, JUDGE_SLOW, PENDING, DAY_POINTS, DAY_PENDING) = range(11, 20)
-DAY_IN_BLOCK, COLUMNS = 20, 21
+(DAY_IN_BLOCK, OFF_WEEK, ERROR_DAY, ERROR_WEEK, BY_WEEK, COLUMNS) = range(20, 26)
 SCALE, INVERSE, WAITING, ERRORS = range(4)
 
 # Weights of the newest point in the means, and of the newest day in the profile.
@@ -29,6 +29,8 @@ _FAST_RATE, _SLOW_RATE, _OFFSET_RATE, _PROFILE_RATE, _ERROR_RATE = 0.35, 0.02, 0
 _ERROR_CLIP, _STEP_CLIP = 5.0, 4.0  # in mean errors: what one outlier may do to the scale, and to a mean
 _CLIP_AFTER = 20  # points
 _ERROR_FLOOR = 0.1  # of the fast forecast's mean error
+_COMPARE_RATE = 0.001  # of the mean errors with and without the week
+_WEEK_BETTER = 0.9  # of the error without the week: with it must be smaller
 _EVERY = 16  # points between new scales
 _BLOCKS_MIN, _BLOCKS_TO_CHOOSE, BLOCKS_TO_ALARM = 4, 4, 6
 _RECORD_AFTER = 400  # points
@@ -42,19 +44,60 @@ _EXTREME, _FLAT, _SATURATED, _MISSING = int(Cause.EXTREME), int(Cause.FLAT), int
 
 @njit(cache=True, nogil=True)
 def judge(
-    rows, bins, block, share, alarm, score, cause, level, errors, profile, seen, tops, ring, ordered, filled, law
+    rows,
+    bins,
+    hours,
+    nearness,
+    hour_points,
+    block,
+    share,
+    alarm,
+    score,
+    cause,
+    level,
+    errors,
+    profile,
+    seen,
+    week,
+    week_seen,
+    tops,
+    ring,
+    ordered,
+    filled,
+    law,
 ):
     """Every row of (n, t) `rows`, with its own row of each state array."""
     for i in range(len(rows)):
         _series(
-            *(rows[i], bins, block, share, alarm, score[i], cause[i]),
-            *(level[i], errors[i], profile[i], seen[i], tops[i], ring[i], ordered[i], filled[i], law[i]),
+            *(rows[i], bins, hours, nearness, hour_points, block, share, alarm, score[i], cause[i]),
+            *(level[i], errors[i], profile[i], seen[i], week[i], week_seen[i]),
+            *(tops[i], ring[i], ordered[i], filled[i], law[i]),
         )
 
 
 @njit(cache=True, nogil=True, error_model="numpy")
 def _series(  # noqa: C901
-    x, bins, block, share, alarm, score, cause, level, errors, profile, seen, tops, ring, ordered, filled, law
+    x,
+    bins,
+    hours,
+    nearness,
+    hour_points,
+    block,
+    share,
+    alarm,
+    score,
+    cause,
+    level,
+    errors,
+    profile,
+    seen,
+    week,
+    week_seen,
+    tops,
+    ring,
+    ordered,
+    filled,
+    law,
 ):
     """Scalars in place of the state's columns: read and written for each point those cost three times as much."""
     e_fast, e_slow, off_slow, off_fast = level[E_FAST], level[E_SLOW], level[OFF_SLOW], level[OFF_FAST]
@@ -68,12 +111,18 @@ def _series(  # noqa: C901
         *(level[PENDING], level[DAY_POINTS]),
         *(level[DAY_PENDING], level[DAY_IN_BLOCK]),
     )
+    off_week, error_day, error_week, by_week = (
+        *(level[OFF_WEEK], level[ERROR_DAY]),
+        *(level[ERROR_WEEK], level[BY_WEEK] > 0),
+    )
+    week_points = len(week) * hour_points
     s0, s1, s2, s3 = errors[SCALE]
     v0, v1, v2, v3 = errors[INVERSE]
     w0, w1, w2, w3 = errors[WAITING]
     up0, down0, up1, down1, up2, down2, up3, down3 = tops
     for i in range(len(x)):
-        value, place = x[i], bins[i]
+        value, place, hour, near = x[i], bins[i], hours[i], nearness[i]
+        following = hour + 1 if hour + 1 < len(week) else 0
         if not abs(value) < _VALUE_MAX:
             gap += 1
             late = bar < NEVER and gap > max(_RUN_MIN, _RUN_FACTOR * gap_max)
@@ -88,8 +137,10 @@ def _series(  # noqa: C901
         points += 1
         known = seen[place] > 0
         r0, r1 = value - e_fast, value - e_slow
-        r2 = value - profile[place] - off_slow
-        r3 = value - profile[place] - off_fast
+        by_day = value - profile[place]
+        of_week = near * week[hour] + (1.0 - near) * week[following]
+        r_day, r_week = by_day - off_slow, by_day - of_week - off_week
+        r2, r3 = (r_week, by_day - of_week - off_fast) if by_week else (r_day, by_day - off_fast)
 
         z0, z1, z2, z3 = r0 * v0, r1 * v1, r2 * v2, r3 * v3
         up0, down0, up1, down1 = max(up0, z0), max(down0, -z0), max(up1, z1), max(down1, -z1)
@@ -154,9 +205,17 @@ def _series(  # noqa: C901
         e_fast += _FAST_RATE * r0
         e_slow += _SLOW_RATE * _clipped(r1, s1, points)
         if known:
-            step = _clipped(r2, s2, day_points)
+            step, step_week = _clipped(r_day, s2, day_points), _clipped(r_week, s2, day_points)
             off_fast += _FAST_RATE * r3
             off_slow += _OFFSET_RATE * step
+            off_week += _OFFSET_RATE * step_week
+            week_seen[hour] = min(week_seen[hour] + 1, 1 << 20)
+            week_rate = max(_PROFILE_RATE / hour_points, 1.0 / week_seen[hour])
+            week[hour] += week_rate * near * step_week
+            week[following] += week_rate * (1.0 - near) * step_week
+            if points > week_points:  # every hour of the week was seen before
+                error_day += _COMPARE_RATE * (_counted(r_day, s2, day_points) - error_day)
+                error_week += _COMPARE_RATE * (_counted(r_week, s2, day_points) - error_week)
             seen[place] = min(seen[place] + 1, 1 << 20)
             profile[place] += max(_PROFILE_RATE, 1.0 / seen[place]) * step
         else:
@@ -172,6 +231,8 @@ def _series(  # noqa: C901
             top = in_block = day_in_block = 0.0
             fast_by_day = filled[DAY_FAST] >= _BLOCKS_TO_CHOOSE and s3 < s0
             slow_by_day = filled[DAY_SLOW] >= _BLOCKS_TO_CHOOSE and s2 < s1
+            if points > 2 * week_points:
+                by_week = error_week < _WEEK_BETTER * error_day
     level[E_FAST], level[E_SLOW], level[OFF_SLOW], level[OFF_FAST] = e_fast, e_slow, off_slow, off_fast
     level[HIGH], level[LOW], level[BAR], level[TOP], level[POINTS], level[IN_BLOCK] = (
         high,
@@ -181,6 +242,7 @@ def _series(  # noqa: C901
         points,
         in_block,
     )
+    level[OFF_WEEK], level[ERROR_DAY], level[ERROR_WEEK], level[BY_WEEK] = off_week, error_day, error_week, by_week
     level[LAST], level[ALIKE], level[ALIKE_MAX], level[GAP], level[GAP_MAX] = last, alike, alike_max, gap, gap_max
     level[JUDGE_FAST] = DAY_FAST if fast_by_day else FAST
     level[JUDGE_SLOW] = DAY_SLOW if slow_by_day else SLOW

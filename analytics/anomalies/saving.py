@@ -12,7 +12,7 @@ import numpy as np
 from analytics.anomalies.detector import Detector, DetectorSettings
 from causeway.errors import ConfigError
 
-_FORMAT = 1
+_FORMAT = 2
 
 
 def save(detector: Detector, path: Path, *, more: Mapping[str, np.ndarray] | None = None) -> None:

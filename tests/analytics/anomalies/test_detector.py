@@ -14,6 +14,7 @@ from numpy.random import default_rng
 from analytics.anomalies.alarms import AlarmGate, alarms
 from analytics.anomalies.causes import Cause
 from analytics.anomalies.detector import Detector, DetectorSettings, Judged
+from analytics.anomalies.kernel import BY_WEEK
 from analytics.anomalies.saving import load, save
 from causeway.errors import ConfigError
 from causeway.window import SECOND_NS
@@ -211,3 +212,30 @@ def test_gate_is_quiet_and_wakes() -> None:
     """One alarm for a run, another when it gets worse, another after quiet."""
     score = np.array([np.nan, 1.0, 0.5, -1.0, 1.5, 2.6, -1.0, -1.0, -1.0, 0.1])
     assert np.flatnonzero(alarms(score, quiet_points=3)).tolist() == [1, 5, 9]
+
+
+def test_quiet_weekends_become_usual() -> None:
+    """A quarter-hourly business series: after two weeks the hour of the week errs less, and weekends alarm seldom."""
+    day_points, weeks = 96, 12
+    points = np.arange(weeks * 7 * day_points)
+    times = points.astype(np.int64) * 900 * SECOND_NS
+    hour, weekday = points % day_points / 4.0, points // day_points % 7
+    busy = 100.0 + 80.0 * np.exp(-(((hour - 10.0) / 3.0) ** 2))
+    usual = np.where(weekday >= 5, 100.0, busy)
+    values = usual * (1.0 + 0.03 * default_rng(3).standard_normal((8, len(points))))
+    detector = Detector(len(values), step_ns=900 * SECOND_NS)
+    alarmed = detector.judge(times, values).score > 0
+    late = points >= len(points) // 2
+    starts = alarmed & ~np.roll(alarmed, 1, axis=1)
+    per_week = starts[:, late & (weekday >= 5)].sum() / len(values) / (weeks / 2)
+    assert per_week < 1.5  # without the hour of the week it is more than 2
+    assert (detector.state()["level"][:, BY_WEEK] > 0).all()
+
+
+def test_without_a_weekly_rhythm_the_week_is_left_out() -> None:
+    """The same every day: what the hour of the week would add is noise, so it is not used."""
+    points = np.arange(6 * 7 * 96)
+    values = 100.0 + 50.0 * np.sin(points % 96 / 96 * 2 * np.pi) + default_rng(4).normal(0.0, 3.0, (8, len(points)))
+    detector = Detector(len(values), step_ns=900 * SECOND_NS)
+    detector.judge(points.astype(np.int64) * 900 * SECOND_NS, values)
+    assert not (detector.state()["level"][:, BY_WEEK] > 0).any()
