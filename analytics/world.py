@@ -9,9 +9,11 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Protocol
 
 import numpy as np
 import pandas as pd
+import pyarrow as pa
 
 from causeway.window import Window
 
@@ -60,16 +62,34 @@ class MetricSeries:
     values: np.ndarray
 
 
+class Templates(Protocol):
+    """What tells the template of a line. Ids may be given anew while lines are read: `now` has the last word."""
+
+    def ids(self, bodies: pa.ChunkedArray) -> np.ndarray:
+        """(n,) int64 template ids of (n,) texts without nulls."""
+        ...
+
+    def now(self, ids: np.ndarray) -> np.ndarray:
+        """(n,) the ids as they are after all lines were read."""
+        ...
+
+    def texts(self, ids: np.ndarray) -> Mapping[int, str]:
+        """The text of each of the ids."""
+        ...
+
+
 @dataclass(frozen=True, slots=True)
 class LogSeries:
     """Log lines by (service, template_id).
 
     counts: (n, t), 0 where no line came, NaN where lines were not read because of a cap.
     meta: service, template_id, template (text), severity and severity_number (the worst seen).
+    told: what told the templates where lines had to be read; None where they are stored with their template's id.
     """
 
     meta: pd.DataFrame
     counts: np.ndarray
+    told: Templates | None = None
 
 
 @dataclass(frozen=True, slots=True)

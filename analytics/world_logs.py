@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from itertools import pairwise
-from typing import Protocol
 
 import numpy as np
 import pandas as pd
@@ -14,7 +13,7 @@ import pyarrow.compute as pc
 
 from analytics.logtemplates.catalogue import Catalogue, catalogue
 from analytics.logtemplates.mined import MinedTemplates
-from analytics.world import LogSeries, Timeline
+from analytics.world import LogSeries, Templates, Timeline
 from analytics.world_rollups import text_codes
 from causeway import records
 from causeway.logtemplates.miner import NO_BODY
@@ -27,22 +26,6 @@ PIECE_LINES = 200_000
 # The least number of each severity.
 _NUMBERS = {name: max(4 * place - 3, 0) for place, name in enumerate(records.SEVERITIES)}
 _COLUMNS = ("time_ns", "service", "severity", "severity_number", "body")
-
-
-class Templates(Protocol):
-    """What tells the template of a line. Ids may be given anew while lines are read: `now` has the last word."""
-
-    def ids(self, bodies: pa.ChunkedArray) -> np.ndarray:
-        """(n,) int64 template ids of (n,) texts without nulls."""
-        ...
-
-    def now(self, ids: np.ndarray) -> np.ndarray:
-        """(n,) the ids as they are after all lines were read."""
-        ...
-
-    def texts(self, ids: np.ndarray) -> Mapping[int, str]:
-        """The text of each of the ids."""
-        ...
 
 
 @dataclass(slots=True)
@@ -159,7 +142,7 @@ def _assemble(counts: _Counts, timeline: Timeline, capped: bool) -> LogSeries:
     found = _series(rows, counts.templates.texts, timeline)
     if capped and counts.read_from_ns is not None:
         found.counts[:, timeline.times_ns < counts.read_from_ns] = np.nan
-    return found
+    return replace(found, told=counts.templates)
 
 
 def _series(rows: pd.DataFrame, texts: Callable[[np.ndarray], Mapping[int, str]], timeline: Timeline) -> LogSeries:

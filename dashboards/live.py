@@ -382,11 +382,19 @@ class LiveServices:
     ) -> TemplateLines | None:
         from analytics.logtemplates.lines import template_lines
 
-        earlier = self.world(window).baseline
+        world = self.world(window)
         key = (self._key(window), template_id, service, limit)
         return self._template_lines.get(
             key,
-            lambda: template_lines(self._reader(), window, template_id, earlier=earlier, service=service, limit=limit),
+            lambda: template_lines(
+                self._reader(),
+                window,
+                template_id,
+                earlier=world.baseline,
+                service=service,
+                limit=limit,
+                templates=world.logs.told,
+            ),
         )
 
     def table(self, name: str, window: Window, *, service: str | None, limit: int) -> Page:

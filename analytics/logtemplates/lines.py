@@ -12,7 +12,9 @@ import pyarrow.compute as pc
 from analytics.logtemplates.catalogue import Catalogue, catalogue
 from analytics.logtemplates.mined import MinedTemplates
 from analytics.logtemplates.parameters import Parameter, parameters
-from analytics.world_logs import Templates
+from analytics.world import Templates
+from analytics.world_logs import log_series
+from analytics.world_timeline import default_baseline, lay_out
 from causeway.logtemplates.miner import TemplateMiner
 from causeway.stores.contract import LogFilter, Reader
 from causeway.window import Window, iso
@@ -78,8 +80,9 @@ def template_lines(
 ) -> TemplateLines | None:
     """The newest `limit` lines of a template (of one service) in the window; None where no line read has it.
 
-    earlier: where to look for a template that no longer comes. templates: what tells the template of a line; by
-    default the id that it is stored with. Cost: one query then; else at most 200,000 lines of each window are read.
+    earlier: where to look for a template that no longer comes. templates: what tells the template of a line, such as
+    `World.logs.told`; by default the id that it is stored with. Cost: one query then; else at most 200,000 lines of
+    each window are read, and without `templates` all lines of both before, as a survey of them would.
     """
     windows = (window,) if earlier is None else (window, earlier)
     known = catalogue(store) if templates is None else Catalogue()
@@ -88,8 +91,16 @@ def template_lines(
         stored = _Asked(template_id, wanted, limit, traces_max)
         return next((found for one in windows if (found := _stored(store, one, stored, known)) is not None), None)
     asked = _Asked(template_id, LogFilter(service=service), limit, traces_max)
-    told = templates or MinedTemplates()
+    told = templates or _taught(store, window, earlier or default_baseline(window))
     return next((found for one in windows if (found := _newest(store, one, asked, told)) is not None), None)
+
+
+def _taught(store: Reader, window: Window, earlier: Window) -> Templates:
+    """A miner that saw what a survey of the window sees: other lines may have led to other templates."""
+    mined = MinedTemplates()
+    spans = lay_out(window, earlier)
+    log_series(store, spans.reads, spans.timeline, templates=mined)
+    return mined
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
@@ -14,12 +15,14 @@ from causeway.logtemplates.mining import OTHER, OTHER_TEXT
 
 @dataclass(slots=True)
 class MinedTemplates:
-    """A miner as what `log_series` asks for."""
+    """A miner as what `log_series` asks for. Safe from many threads, which take turns."""
 
     miner: TemplateMiner = field(default_factory=TemplateMiner)
+    _turn: threading.Lock = field(default_factory=threading.Lock, repr=False)
 
     def ids(self, bodies: pa.ChunkedArray) -> np.ndarray:
-        return self.miner.template_column(bodies).to_numpy()
+        with self._turn:
+            return self.miner.template_column(bodies).to_numpy()
 
     @property
     def unused(self) -> bool:

@@ -90,7 +90,15 @@ def _templates(store: Reader, world: Any, template_id: str, options: Mapping[str
     found = lookup.template_document(
         survey,
         number,
-        lambda: read(store, world.window, number, earlier=world.baseline, service=service, limit=limit),
+        lambda: read(
+            store,
+            world.window,
+            number,
+            earlier=world.baseline,
+            service=service,
+            limit=limit,
+            templates=world.logs.told,
+        ),
         service=service,
         examples=limit,
     )

@@ -70,6 +70,7 @@ class SamplesContract(StoreContract):
     test_gives_a_trace_with_its_resources = refuses(lambda store: store.trace(b"\x01" * 16))
     test_summarises_traces_newest_first = refuses(lambda store: store.traces(WINDOW))
     test_finds_log_lines = refuses(lambda store: store.logs(WINDOW, LogFilter(contains="a")))
+    test_finds_lines_by_template = refuses(lambda store: store.log_templates())
     test_edges_count_calls_between_services = _NO_ROLLUPS
     test_disorderly_spans_are_counted_as_by_hand = _NO_ROLLUPS
     test_calls_of_a_service_begin_or_end_there = _NO_ROLLUPS

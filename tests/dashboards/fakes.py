@@ -253,8 +253,16 @@ class ShopServices:
     def template_lines(
         self, window: Window, template_id: int, *, service: str | None = None, limit: int = 200
     ) -> TemplateLines | None:
-        earlier = self.world(window).baseline
-        return template_lines(self.store, window, template_id, earlier=earlier, service=service, limit=limit)
+        world = self.world(window)
+        return template_lines(
+            self.store,
+            window,
+            template_id,
+            earlier=world.baseline,
+            service=service,
+            limit=limit,
+            templates=world.logs.told,
+        )
 
     def table(self, name: str, window: Window, *, service: str | None, limit: int) -> Page:
         return table_page(self.store, name, window, service=service, limit=limit)

@@ -160,7 +160,8 @@ def test_templates_and_their_lines_are_answered(client: TestClient) -> None:
     assert {"window", "baseline", "verdict", "capped", "without_history", "templates"} == set(listed)
     assert {row["service"] for row in listed["templates"]} == {"payment"}
     new = next(row for row in listed["templates"] if row["change"] and row["change"]["kind"] in {"new", "more"})
-    one = client.get(f"/api/v1/templates/{new['template_id']}", params={**WINDOW, "limit": 3}).json()
+    asked = {**WINDOW, "service": "payment", "limit": 3}
+    one = client.get(f"/api/v1/templates/{new['template_id']}", params=asked).json()
     assert (one["template"], len(one["examples"])) == (new["template"], 3)
     assert one["templates"] == [new] and one["matched"] == new["lines"]
 

@@ -8,6 +8,7 @@ import pytest
 from analytics.logtemplates.lines import TRACES_MAX, detail_of, template_lines
 from analytics.logtemplates.lookup import template_id_of
 from analytics.logtemplates.mined import MinedTemplates
+from analytics.logtemplates.survey import survey
 from causeway import records
 from causeway.errors import BadRequest
 from causeway.window import Window
@@ -62,6 +63,16 @@ def test_a_template_that_is_gone_is_looked_for_before() -> None:
     assert template_lines(store, WINDOW, _id("beat 1")) is None
     found = template_lines(store, WINDOW, _id("beat 1"), earlier=BEFORE)
     assert found is not None and (found.window, found.matched) == (BEFORE, 1)
+
+
+def test_an_id_of_the_survey_is_found_without_what_the_survey_learned() -> None:
+    """Lines of other services widened the template; its own lines alone would not have."""
+    others = [(100 + i, f"shop-{i}", f"Failure in Step{chr(65 + i)}: cannot read", None) for i in range(8)]
+    store = _store(*others, (1500, "cart", "Failure in Charge: cannot read", 3))
+    row = next(row for row in survey(store, WINDOW, BEFORE).rows if row.service == "cart")
+    assert row.template == "Failure in <*>: cannot read"
+    found = template_lines(store, WINDOW, row.template_id, earlier=BEFORE, service="cart")
+    assert found is not None and (found.template, found.matched) == (row.template, 1)
 
 
 def test_traces_are_bounded() -> None:
