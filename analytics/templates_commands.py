@@ -143,19 +143,24 @@ def try_line(
     output: Format = "table",
     lang: Lang = "en",
 ) -> None:
-    """Show which template a line has among those of the window, and its values. Nothing is learned from it.
+    """Show which template a line has among those the store knows, and its values. Nothing is learned from it.
 
-    Exit status 1: no template of the window fits.
+    Where lines are stored without ids, those of the window are mined. Exit status 1: no template fits.
 
     \b
     Examples:
       causeway templates test 'connected to 10.0.0.17:5432 in 12ms' --data D --from -1h
     """
-    from analytics.logtemplates.lines import look_at
+    from analytics.logtemplates.catalogue import catalogue
+    from analytics.logtemplates.lines import look_at, look_up
     from analytics.templates_show import detail, none_fits
 
-    miner = _mined(data, config, store, start, end, learned, output, lang)
-    found = look_at(miner, line)
+    reader, window = _open(data, config, store, start, end, output=output, lang=lang)
+    try:
+        known = catalogue(reader) if learned is None else None
+        found = look_up(known, line) if known else look_at(_mined(reader, window, _miner(learned)), line)
+    finally:
+        reader.close()
     if found is None:
         none_fits(line, output, lang)
     else:
@@ -198,22 +203,8 @@ def _miner(learned: Path | None) -> TemplateMiner:
     return load(learned)
 
 
-def _mined(
-    data: Path | None,
-    config: Path | None,
-    store: str | None,
-    start: str | None,
-    end: str | None,
-    learned: Path | None,
-    output: str,
-    lang: str,
-) -> TemplateMiner:
-    """A miner that has seen the newest lines of the window."""
-    miner = _miner(learned)
-    reader, window = _open(data, config, store, start, end, output=output, lang=lang)
-    try:
-        bodies = reader.logs(window, columns=("body",), limit=_LINES_MAX, newest_first=True).table.column("body")
-    finally:
-        reader.close()
-    miner.template_column(bodies)
+def _mined(reader: Reader, window: Window, miner: TemplateMiner) -> TemplateMiner:
+    """The miner, after it has seen the newest lines of the window."""
+    page = reader.logs(window, columns=("body",), limit=_LINES_MAX, newest_first=True)
+    miner.template_column(page.table.column("body"))
     return miner

@@ -23,6 +23,9 @@ class Catalogue:
     _now: Mapping[int, int] = field(default_factory=dict)
     _told: Mapping[int, tuple[int, str]] = field(default_factory=dict)  # by id of today: version, text
 
+    def __bool__(self) -> bool:
+        return bool(self._told)
+
     def __contains__(self, template_id: int) -> bool:
         return template_id in self._now or template_id == OTHER
 
@@ -43,6 +46,10 @@ class Catalogue:
     def texts(self, ids: np.ndarray) -> dict[int, str]:
         """The text of each of the ids."""
         return {one: self.text(one) for one in np.unique(ids).tolist()}
+
+    def templates(self) -> list[tuple[int, str]]:
+        """Id and text of all that are known, ascending by id."""
+        return [(one, text) for one, (_, text) in sorted(self._told.items())]
 
     def ids_of(self, template_id: int) -> tuple[int, ...]:
         """All ids that mean the same template today, ascending."""

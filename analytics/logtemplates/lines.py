@@ -16,6 +16,7 @@ from analytics.world import Templates
 from analytics.world_logs import log_series
 from analytics.world_timeline import default_baseline, lay_out
 from causeway.logtemplates.miner import TemplateMiner
+from causeway.logtemplates.wording import MASKED
 from causeway.stores.contract import LogFilter, Reader
 from causeway.window import Window, iso
 
@@ -160,6 +161,19 @@ def detail_of(found: TemplateLines, *, version: int = 1) -> Detail:
     columns = zip(*(one for one in values if one), strict=True)
     examples = tuple(tuple(dict.fromkeys(column))[:_VALUES_MAX] for column in columns)
     return Detail(found.template_id, version, found.template, examples)
+
+
+def look_up(known: Catalogue, line: str) -> Detail | None:
+    """The stored template that one line follows most closely: that with the most text besides its values.
+
+    None if it follows none. Cost: some 10 µs a template that is known.
+    """
+    fitting = ((one, found) for one in known.templates() if (found := parameters(one[1], line)) is not None)
+    best = max(fitting, key=lambda pair: (len(pair[0][1].replace(MASKED, "")), -pair[0][0]), default=None)
+    if best is None:
+        return None
+    (template_id, text), values = best
+    return Detail(template_id, known.version(template_id), text, tuple((value,) for value in values))
 
 
 def look_at(miner: TemplateMiner, line: str) -> Detail | None:

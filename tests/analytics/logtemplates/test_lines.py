@@ -5,7 +5,8 @@ from __future__ import annotations
 import pyarrow as pa
 import pytest
 
-from analytics.logtemplates.lines import TRACES_MAX, detail_of, template_lines
+from analytics.logtemplates.catalogue import catalogue_of
+from analytics.logtemplates.lines import TRACES_MAX, detail_of, look_up, template_lines
 from analytics.logtemplates.lookup import template_id_of
 from analytics.logtemplates.mined import MinedTemplates
 from analytics.logtemplates.survey import survey
@@ -93,3 +94,14 @@ def test_what_is_no_id_is_refused(text: str) -> None:
     """Ids are 64-bit numbers."""
     with pytest.raises(BadRequest):
         template_id_of(text)
+
+
+def test_a_line_has_the_closest_of_the_stored_templates() -> None:
+    """Of several that it follows, the one with most text; values are told, and a stranger has none."""
+    rows = [(1, 7, 7, 2, "<*> connected", 0), (2, 8, 8, 1, "db <*> connected", 0), (3, 9, 9, 1, "gone", 0)]
+    table = pa.table([list(column) for column in zip(*rows, strict=True)], names=records.LOG_TEMPLATES.names)
+    known = catalogue_of(table)
+    found = look_up(known, "db 10.0.0.1:5432 connected")
+    assert found is not None and (found.template_id, found.template) == (8, "db <*> connected")
+    assert [[(one.kind, one.value) for one in values] for values in found.values] == [[("address", "10.0.0.1:5432")]]
+    assert look_up(known, "nothing like it") is None
